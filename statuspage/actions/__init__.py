@@ -1,0 +1,1 @@
+"""The only writers: one function is one use case is one transaction."""

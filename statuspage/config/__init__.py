@@ -1,0 +1,1 @@
+"""wallet.yaml: positions, schema, plan, apply."""

@@ -1,0 +1,1 @@
+"""Rules without input or output: no database, network, clock, settings or Flask. Time comes in as an argument."""

@@ -1,0 +1,1 @@
+"""Tables and queries, by noun. Anyone may read; only actions write."""

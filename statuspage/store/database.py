@@ -1,0 +1,138 @@
+"""Connections: one writer, many readers, the same rules on SQLite and PostgreSQL.
+
+SQLite: WAL, `synchronous=FULL` (a signed notice or a sent SMS must never outlive its row), BEGIN IMMEDIATE for writers (a deferred
+BEGIN that reads and then writes fails at once with "locked", whatever the busy timeout), checkpoints only on the writer
+(WAL-reset bug of SQLite before 3.51.3). PostgreSQL through psycopg 3.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
+
+from statuspage.errors import Unavailable
+
+BUSY_MS = 2000  # a web request never waits longer for the database
+PG_CONNECT = {"connect_timeout": 2, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2, "tcp_user_timeout": 4000}
+
+
+class Database:
+    """One database. `write()` and `read()` open transactions; both raise Unavailable when the database cannot answer.
+
+    Listeners are called after each commit that wrote, on the committing thread: they must only set a flag.
+    """
+
+    def __init__(self, url: str, *, readers: int = 8) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self._listeners: list[Callable[[], None]] = []
+        self._write_lock = threading.Lock()
+        self._writer = self._engine(write=True, size=1 if self.is_sqlite else 4)
+        self._reader = self._engine(write=False, size=readers)
+
+    def _engine(self, *, write: bool, size: int) -> Engine:
+        connect = {"timeout": BUSY_MS / 1000, "check_same_thread": False} if self.is_sqlite else PG_CONNECT
+        engine = create_engine(
+            self.url, poolclass=QueuePool, pool_size=size, max_overflow=0, pool_timeout=BUSY_MS / 1000,
+            pool_pre_ping=not self.is_sqlite, connect_args=connect,
+        )  # fmt: skip
+        if self.is_sqlite:
+            event.listen(engine, "connect", _sqlite_writer if write else _sqlite_reader)
+            event.listen(engine, "begin", _begin_immediate if write else _begin_deferred)
+        elif not write:
+            event.listen(engine, "begin", _begin_snapshot)
+        return engine
+
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each committed write of this process."""
+        self._listeners.append(listener)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that commits at the end of the block, or rolls back whole."""
+        if self.is_sqlite and not self._write_lock.acquire(timeout=BUSY_MS / 1000):
+            message = "the database is busy with another write; nothing was written, try again"
+            raise Unavailable(message)
+        try:
+            with _translated(), self._writer.begin() as connection:
+                yield connection
+        finally:
+            if self.is_sqlite:
+                self._write_lock.release()
+        for listener in self._listeners:
+            listener()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One read-only snapshot: everything read in the block is of the same moment."""
+        with _translated(), self._reader.connect() as connection:
+            try:
+                yield connection
+            finally:
+                with suppress(DBAPIError):
+                    connection.rollback()
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeoutError as error:
+        message = "every database connection is in use; nothing was written, try again"
+        raise Unavailable(message) from error
+    except DBAPIError as error:
+        if _is_outage(error):
+            message = f"the database does not answer ({type(error.orig).__name__}); nothing was written, try again"
+            raise Unavailable(message) from error
+        raise
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    return error.connection_invalidated or type(error.orig).__name__ in {
+        "OperationalError", "InterfaceError", "QueryCanceled", "AdminShutdown", "CannotConnectNow", "ReadOnlySqlTransaction",
+        "DiskFull", "LockNotAvailable", "DatabaseError",
+    }  # fmt: skip
+
+
+def _sqlite_common(dbapi: Any) -> None:  # noqa: ANN401 - a DBAPI connection
+    dbapi.isolation_level = None
+    dbapi.execute("PRAGMA foreign_keys=ON")
+    dbapi.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+
+
+def _sqlite_writer(dbapi: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's event signature
+    _sqlite_common(dbapi)
+    dbapi.execute("PRAGMA journal_mode=WAL")
+    dbapi.execute("PRAGMA synchronous=FULL")
+    dbapi.execute("PRAGMA wal_autocheckpoint=1000")
+
+
+def _sqlite_reader(dbapi: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's event signature
+    _sqlite_common(dbapi)
+    dbapi.execute("PRAGMA wal_autocheckpoint=0")
+    dbapi.execute("PRAGMA query_only=ON")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_deferred(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_snapshot(connection: Connection) -> None:
+    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {BUSY_MS}")

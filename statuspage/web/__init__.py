@@ -1,0 +1,1 @@
+"""Flask: public pages (rendered for publish/ and served live), subscribe, callbacks, console."""

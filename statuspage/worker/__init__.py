@@ -1,0 +1,1 @@
+"""The supervised loops: checker, deliverer, publisher, scheduler."""
