@@ -21,8 +21,9 @@ ERROR_CLASSES = (
 class CheckResult:
     """One outcome of one probe run.
 
-    `at_ms`: UTC wall clock at the start of the run; `duration_ms` from the monotonic clock. `phases` in milliseconds, keys among
-    dns, connect, tls, send, first_byte, body, total. `evidence` is small (a few kB), free of secrets and fit to be shown to an operator.
+    `at_ms`: UTC wall clock at the start of the run; `duration_ms` from the monotonic clock. `phases` in milliseconds,
+    keys among dns, connect, tls, send, first_byte, body, total. `evidence` is small (a few kB), free of secrets and fit
+    to be shown to an operator.
     `error_class` is None for up, else one of ERROR_CLASSES.
     """
 

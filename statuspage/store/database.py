@@ -1,8 +1,8 @@
 """Connections: one writer, many readers, the same rules on SQLite and PostgreSQL.
 
-SQLite: WAL, `synchronous=FULL` (a signed notice or a sent SMS must never outlive its row), BEGIN IMMEDIATE for writers (a deferred
-BEGIN that reads and then writes fails at once with "locked", whatever the busy timeout), checkpoints only on the writer
-(WAL-reset bug of SQLite before 3.51.3). PostgreSQL through psycopg 3.
+SQLite: WAL, `synchronous=FULL` (a signed notice or a sent SMS must never outlive its row), BEGIN IMMEDIATE for writers
+(a deferred BEGIN that reads and then writes fails at once with "locked", whatever the busy timeout), checkpoints only on
+the writer (WAL-reset bug of SQLite before 3.51.3). PostgreSQL through psycopg 3.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from sqlalchemy.pool import QueuePool
 from statuspage.errors import Unavailable
 
 BUSY_MS = 2000  # a web request never waits longer for the database
-PG_CONNECT = {"connect_timeout": 2, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2, "tcp_user_timeout": 4000}
+PG_CONNECT = {
+    "connect_timeout": 2, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2, "tcp_user_timeout": 4000,
+}  # fmt: skip
 
 
 class Database:
