@@ -45,11 +45,16 @@ def filters(language: str) -> dict[str, Any]:
     }
 
 
+def _escapes(name: str | None) -> bool:
+    """Markup is escaped; SMS and plain texts are not, or a shop named R&D would read R&amp;D."""
+    return name is None or not name.endswith(".txt")
+
+
 @cache
 def environment(language: str) -> Environment:
     """The environment of one language: autoescape on, unknown names are errors, `_` translates."""
     jinja = Environment(
-        loader=FileSystemLoader(root()), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=FileSystemLoader(root()), autoescape=_escapes, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"], auto_reload=False,
     )  # fmt: skip
     translate = partial(i18n.gettext, language)

@@ -1,0 +1,66 @@
+"""What must be said, written with the fact it says: one outbox row with a frozen payload, expanded later by the deliverer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from statuspage.clock import to_ms
+from statuspage.store import components, pages
+from statuspage.store.notices import Notice, Update
+from statuspage.store.schema.delivery import outbox
+
+EVERYONE = ("public", "operator")
+ON_CALL = ("oncall",)
+# A suspected notice is a machine's word: it wakes machines and the on-call, not the public's phones.
+MACHINES = ("webhook",)
+
+# Seconds until a message is no longer worth sending (messaging.md D.8); a stale "investigating" must never follow a "resolved".
+_LIFE_S = {"page_oncall": 3600, "reminder": 6 * 3600, "resolved": 24 * 3600}
+_LIFE_DEFAULT_S = 4 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an outbox row is about: `event` declared | confirmed | updated | resolved | reminder | suspected | recovered |
+    overdue | overrun; `audiences` and `channels` bound who hears it (no channels: all of them)."""
+
+    event: str
+    audiences: tuple[str, ...] = EVERYONE
+    channels: tuple[str, ...] = ()
+    kind: str = "notice_update"
+
+
+def enqueue(conn: Connection, notice: Notice, update: Update, said: Said, now: datetime, *, monitors: list[dict[str, Any]] | None = None) -> int:
+    """Write the outbox row; its id."""
+    facts = update.facts
+    page = pages.load_page(conn)
+    named = components.load(conn, list(facts.components))
+    payload = {
+        "event": said.event, "suspected": notice.is_suspected, "public_id": notice.public_id, "number": notice.number,
+        "kind": notice.kind, "sequence": update.sequence, "update_id": update.public_id, "facts": facts.to_json(),
+        "bodies": update.bodies, "changes": update.changes, "at": to_ms(update.display_at), "created_at": to_ms(notice.created_at),
+        "backfilled": notice.backfilled, "monitors": monitors or [],
+        "components": {
+            item.id: {"public_id": item.public_id, "names": item.names, "group_names": item.group_names, "status": item.status}
+            for item in named.values()
+        },
+        "page": {"name": page.name, "url": page.url, "time_zone": page.time_zone, "languages": list(page.languages)},
+    }  # fmt: skip
+    life = _LIFE_S.get(said.kind) or _LIFE_S.get(said.event, _LIFE_DEFAULT_S)
+    values = {
+        "kind": said.kind, "notice_id": notice.id, "update_id": update.id, "sequence": update.sequence,
+        "audiences": list(said.audiences), "channels": list(said.channels), "urgency": _urgency(said, facts.impact),
+        "payload": payload, "cursor": 0, "created_at": now, "expires_at": now + timedelta(seconds=life),
+    }  # fmt: skip
+    return int(conn.execute(insert(outbox).values(values).returning(outbox.c.id)).scalar_one())
+
+
+def _urgency(said: Said, impact: str) -> int:
+    """0 is claimed first: the on-call, then the worst news, then the rest."""
+    if said.kind == "page_oncall":
+        return 0
+    return {"critical": 1, "major": 2}.get(impact, 3) + (1 if said.event in {"reminder", "resolved"} else 0)

@@ -1,0 +1,45 @@
+"""Writing the signed log: one row per published update, in the transaction that publishes it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from statuspage.domain import signing
+from statuspage.keys import Keys
+from statuspage.store import notices
+from statuspage.store.notices import Notice, Update
+from statuspage.store.schema.runtime import keys as keys_table
+
+
+def sign_update(conn: Connection, keys: Keys, notice: Notice, update: Update, at: datetime) -> None:
+    """Append `update` to the log. Drafts never come here: what the log says was said in public."""
+    head = notices.log_head(conn)
+    n, prev = (int(head["n"]) + 1, str(head["hash"])) if head else (1, signing.GENESIS)
+    hashes = {language: signing.body_hash(body) for language, body in update.bodies.items()}
+    payload = signing.entry(n, prev, at, snapshot(notice, update), hashes)
+    key_id = ensure_key(conn, keys, at)
+    row = {
+        "n": n, "notice_id": notice.id, "update_id": update.id, "at": at, "payload": payload, "prev_hash": prev,
+        "hash": signing.hash_of(payload), "key_id": key_id, "signature": signing.sign(keys.signing, payload),
+    }  # fmt: skip
+    notices.append_log(conn, row, {digest: update.bodies[language] for language, digest in hashes.items()})
+
+
+def snapshot(notice: Notice, update: Update) -> dict[str, Any]:
+    """The public facts of a notice as of `update`, fit for canonical JSON."""
+    return {
+        "notice": notice.number, "id": notice.public_id, "update": update.public_id, "sequence": update.sequence,
+        "status": update.status, "changes": update.changes, "facts": update.facts.to_json(),
+    }  # fmt: skip
+
+
+def ensure_key(conn: Connection, keys: Keys, at: datetime) -> str:
+    """The id of the signing key, whose public half is recorded at first use."""
+    public = signing.public_key(keys.signing)
+    key_id = signing.key_id(public)
+    if conn.execute(select(keys_table.c.id).where(keys_table.c.id == key_id)).first() is None:
+        conn.execute(insert(keys_table).values(id=key_id, purpose="log", public_key=public, valid_from=at))
+    return key_id
