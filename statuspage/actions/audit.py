@@ -17,7 +17,7 @@ GENESIS = "0" * 64
 _LOCK = 7_246_801  # any number that no other advisory lock of ours uses
 
 
-def write(
+def write(  # noqa: PLR0917 - who, what, whom, in this order everywhere
     connection: Connection, at: datetime, actor: str, action: str, subject: str, details: Mapping[str, Any] | None = None
 ) -> None:
     """Append one row, in the caller's transaction: what is not written down did not happen.
@@ -31,12 +31,13 @@ def write(
     facts = dict(details or {})
     connection.execute(insert(audit_log).values(
         at=at, actor=actor, action=action, subject=subject, details=facts, prev_hash=previous,
-        hash=row_hash(previous, at, actor, action, subject, facts),
+        hash=row_hash(previous, at, (actor, action, subject), facts),
     ))  # fmt: skip
 
 
-def row_hash(previous: str, at: datetime, actor: str, action: str, subject: str, details: Mapping[str, Any]) -> str:
-    """SHA-256 in hex over the predecessor's hash and the row's canonical JSON."""
+def row_hash(previous: str, at: datetime, what: tuple[str, str, str], details: Mapping[str, Any]) -> str:
+    """SHA-256 in hex over the predecessor's hash and the row's canonical JSON; `what` is actor, action, subject."""
+    actor, action, subject = what
     row = {"at": to_ms(at), "actor": actor, "action": action, "subject": subject, "details": details}
     canonical = json.dumps(row, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(f"{previous}\n{canonical}".encode()).hexdigest()
@@ -46,7 +47,7 @@ def first_broken(connection: Connection) -> int | None:
     """The id of the first row that does not follow from the one before it; None when the chain is whole."""
     previous = GENESIS
     for row in connection.execute(select(audit_log).order_by(audit_log.c.id)).yield_per(1000):
-        if row.prev_hash != previous or row.hash != row_hash(previous, row.at, row.actor, row.action, row.subject, row.details):
+        if row.prev_hash != previous or row.hash != row_hash(previous, row.at, (row.actor, row.action, row.subject), row.details):
             return int(row.id)
         previous = row.hash
     return None

@@ -28,9 +28,10 @@ def is_password(stored: str | None, password: str) -> bool:
     """Whether `password` fits `stored`. Without a stored hash the same work is done, so that time does not tell who exists."""
     with _Slot():
         try:
-            return _HASHER.verify(stored or _dummy(), password) and stored is not None
+            _HASHER.verify(stored or _dummy(), password)
         except (VerificationError, InvalidHashError):
             return False
+    return stored is not None
 
 
 def check_new(password: str, name: str) -> None:
