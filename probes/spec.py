@@ -12,7 +12,7 @@ WIRE_VERSION = 1
 class ProbeSpec:
     """One monitor as the engine sees it.
 
-    `options` belong to the kind and were validated by it; `allow_networks` are CIDRs of the operator's own configuration
+    `options` belong to the kind and were validated by it; `allow_networks` are CIDRs of the operator's configuration
     file, never of a visitor. While a change is being confirmed (fewer than `failures` / `successes` equal outcomes in a
     row) the engine runs the probe every `retry_s` instead of `interval_s`.
     """
