@@ -15,7 +15,7 @@ _BYTES = 32
 
 @dataclass(frozen=True, repr=False)
 class Keys:
-    """`seal` encrypts addresses and keys hashes; `signing` is the Ed25519 seed of the log; `vapid` the P-256 scalar of web push."""
+    """`seal` encrypts addresses and keys hashes, `signing` is the log's Ed25519 seed, `vapid` the P-256 scalar of web push."""
 
     seal: bytes
     signing: bytes

@@ -1,6 +1,6 @@
 """Settings of the process, from the environment. One row per setting; docs/settings.md is generated from the rows.
 
-What is watched and shown lives in wallet.yaml, not here. A secret may come from a file: STATUSPAGE_X_FILE instead of STATUSPAGE_X.
+What is watched and shown lives in wallet.yaml, not here. A secret may come from a file: X_FILE instead of X.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 def _port(raw: str) -> int:
     value = int(raw)
-    if not 0 <= value <= 65535:  # noqa: PLR2004 - the range of ports; 0 asks the system for a free one
+    if not 0 <= value <= 65535:
         raise ValueError(raw)
     return value
 
@@ -47,33 +47,112 @@ def _seconds(raw: str) -> float:
 
 SETTINGS: tuple[Row, ...] = (
     Row("data", "STATUSPAGE_DATA", "var", Path, "Folder for the database file, keys and published pages."),
-    Row("config", "STATUSPAGE_CONFIG", "", str, "Path of wallet.yaml, applied at start and on SIGHUP. Empty: what the database holds."),
-    Row("database_url", "STATUSPAGE_DATABASE_URL", "", str,
-        "postgresql://user:password@host/name; empty: SQLite in the data folder.", secret=True),
+    Row(
+        "config",
+        "STATUSPAGE_CONFIG",
+        "",
+        str,
+        "Path of wallet.yaml, applied at start and on SIGHUP. Empty: what the database holds.",
+    ),
+    Row(
+        "database_url",
+        "STATUSPAGE_DATABASE_URL",
+        "",
+        str,
+        "postgresql://user:password@host/name; empty: SQLite in the data folder.",
+        secret=True,
+    ),
     Row("host", "HOST", "127.0.0.1", str, "Address the public page listens on."),
     Row("port", "PORT", "8000", _port, "Port of the public page."),
     Row("console_host", "CONSOLE_HOST", "127.0.0.1", str, "Address the operators' console listens on."),
-    Row("console_port", "CONSOLE_PORT", "8002", _port, "Port of the console. An injected page must not reach it: never the page's own."),
-    Row("console_url", "STATUSPAGE_CONSOLE_URL", "", str, "Public address of the console; empty: http://127.0.0.1:<CONSOLE_PORT>."),
+    Row(
+        "console_port",
+        "CONSOLE_PORT",
+        "8002",
+        _port,
+        "Port of the console. An injected page must not reach it: never the page's own.",
+    ),
+    Row(
+        "console_url",
+        "STATUSPAGE_CONSOLE_URL",
+        "",
+        str,
+        "Public address of the console; empty: http://127.0.0.1:<CONSOLE_PORT>.",
+    ),
     Row("demo_port", "DEMO_PORT", "8001", _port, "Port of the demo wallet."),
     Row("demo_tls_port", "DEMO_TLS_PORT", "8443", _port, "TLS port of the demo wallet."),
-    Row("trusted_hops", "STATUSPAGE_TRUSTED_HOPS", "0", int,
-        "How many proxies in front set X-Forwarded-For. 0: the peer address is the reader's."),
-    Row("threads", "STATUSPAGE_THREADS", "12", int, "Web threads. Four are kept free for published files when Flask is busy."),
-    Row("secret_key", "STATUSPAGE_SECRET_KEY", "", str,
-        "64 hex digits that seal addresses and sign tokens; empty: made once in <data>/keys.", secret=True),
-    Row("signing_key", "STATUSPAGE_SIGNING_KEY", "", str,
-        "Ed25519 private key (64 hex digits) that signs notices; empty: made once in <data>/keys.", secret=True),
-    Row("vapid_key", "STATUSPAGE_VAPID_KEY", "", str,
-        "P-256 private key (64 hex digits) for web push; empty: made once in <data>/keys.", secret=True),
-    Row("heartbeat_url", "STATUSPAGE_HEARTBEAT_URL", "", str,
-        "Outside dead man's switch: fetched every minute while every loop works, and not fetched when we are blind.", secret=True),
+    Row(
+        "trusted_hops",
+        "STATUSPAGE_TRUSTED_HOPS",
+        "0",
+        int,
+        "How many proxies in front set X-Forwarded-For. 0: the peer address is the reader's.",
+    ),
+    Row(
+        "threads",
+        "STATUSPAGE_THREADS",
+        "12",
+        int,
+        "Web threads. Four are kept free for published files when Flask is busy.",
+    ),
+    Row(
+        "secret_key",
+        "STATUSPAGE_SECRET_KEY",
+        "",
+        str,
+        "64 hex digits that seal addresses and sign tokens; empty: made once in <data>/keys.",
+        secret=True,
+    ),
+    Row(
+        "signing_key",
+        "STATUSPAGE_SIGNING_KEY",
+        "",
+        str,
+        "Ed25519 private key (64 hex digits) that signs notices; empty: made once in <data>/keys.",
+        secret=True,
+    ),
+    Row(
+        "vapid_key",
+        "STATUSPAGE_VAPID_KEY",
+        "",
+        str,
+        "P-256 private key (64 hex digits) for web push; empty: made once in <data>/keys.",
+        secret=True,
+    ),
+    Row(
+        "heartbeat_url",
+        "STATUSPAGE_HEARTBEAT_URL",
+        "",
+        str,
+        "Outside dead man's switch: fetched every minute while every loop works, and not fetched when we are blind.",
+        secret=True,
+    ),
     Row("log_format", "STATUSPAGE_LOG_FORMAT", "plain", str, "plain or json."),
     Row("log_level", "STATUSPAGE_LOG_LEVEL", "INFO", str, "DEBUG, INFO, WARNING or ERROR."),
-    Row("drain_s", "STATUSPAGE_DRAIN", "10", _seconds, "Seconds that a stopping process gives to deliveries under way."),
-    Row("raw_days", "STATUSPAGE_RAW_DAYS", "3", int, "Days that single check results are kept before only their hours remain."),
-    Row("block_days", "STATUSPAGE_BLOCK_DAYS", "400", int, "Days that hourly figures are kept. Daily uptime is kept for ever."),
-    Row("hsts", "STATUSPAGE_HSTS", "", _flag, "1: send Strict-Transport-Security. Set it once the page is served over https."),
+    Row(
+        "drain_s", "STATUSPAGE_DRAIN", "10", _seconds, "Seconds that a stopping process gives to deliveries under way."
+    ),
+    Row(
+        "raw_days",
+        "STATUSPAGE_RAW_DAYS",
+        "3",
+        int,
+        "Days that single check results are kept before only their hours remain.",
+    ),
+    Row(
+        "block_days",
+        "STATUSPAGE_BLOCK_DAYS",
+        "400",
+        int,
+        "Days that hourly figures are kept. Daily uptime is kept for ever.",
+    ),
+    Row(
+        "hsts",
+        "STATUSPAGE_HSTS",
+        "",
+        _flag,
+        "1: send Strict-Transport-Security. Set it once the page is served over https.",
+    ),
 )
 
 

@@ -15,7 +15,9 @@ _MEANING = {"up": status.OPERATIONAL, "degraded": status.DEGRADED, "unknown": st
 _IN_WINDOW = {"in_progress", "verifying"}
 
 
-def refresh(conn: Connection, component_ids: Iterable[str], at: datetime, *, source: str, reason: str, actor: str) -> dict[str, list[str]]:
+def refresh(
+    conn: Connection, component_ids: Iterable[str], at: datetime, *, source: str, reason: str, actor: str
+) -> dict[str, list[str]]:
     """Recompute the effective status of `component_ids`; {id: [old, new]} of those that changed."""
     wanted = sorted(set(component_ids))
     if not wanted:
@@ -32,7 +34,10 @@ def refresh(conn: Connection, component_ids: Iterable[str], at: datetime, *, sou
     changed: dict[str, list[str]] = {}
     for component in rows.values():
         new = status.effective(
-            component.baseline, implied.get(component.id, []), claims[component.id], in_maintenance=component.id in in_window
+            component.baseline,
+            implied.get(component.id, []),
+            claims[component.id],
+            in_maintenance=component.id in in_window,
         )
         if new != component.status:
             components.set_status(conn, component, new, at, source=source, reason=reason, actor=actor)

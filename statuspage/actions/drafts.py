@@ -23,7 +23,9 @@ def publish(ctx: Context, actor: Actor, public_id: str, *, notify: bool = True) 
     with ctx.db.write() as conn:
         found = _draft(conn, public_id)
         if _waits(conn, found.id):
-            message = "a security notice needs a second person: ask them to approve it, or break the glass with a reason"
+            message = (
+                "a security notice needs a second person: ask them to approve it, or break the glass with a reason"
+            )
             raise NotAllowed(message)
         return _publish(conn, ctx, found, now, actor.name, notify=notify)
 
@@ -57,7 +59,9 @@ def discard(ctx: Context, actor: Actor, public_id: str) -> None:
     now = ctx.now()
     with ctx.db.write() as conn:
         found = _draft(conn, public_id)
-        store.change_notice(conn, found.id, {"visibility": "discarded", "status": _last(found), "resolved_at": now, "updated_at": now})
+        store.change_notice(
+            conn, found.id, {"visibility": "discarded", "status": _last(found), "resolved_at": now, "updated_at": now}
+        )
         store.set_components(conn, found.id, {})
 
 

@@ -36,7 +36,12 @@ class NoticeRef:
 
     def to_json(self) -> dict[str, Any]:
         """For the command line, the API and idempotent answers."""
-        return {"public_id": self.public_id, "number": self.number, "version": self.version, "visibility": self.visibility}
+        return {
+            "public_id": self.public_id,
+            "number": self.number,
+            "version": self.version,
+            "visibility": self.visibility,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,9 @@ class Step:
     monitors: tuple[dict[str, Any], ...] = ()
 
 
-def declare(ctx: Context, actor: Actor, draft: Draft, *, remind_before_s: tuple[int, ...] = (), demo: bool = False) -> NoticeRef:
+def declare(
+    ctx: Context, actor: Actor, draft: Draft, *, remind_before_s: tuple[int, ...] = (), demo: bool = False
+) -> NoticeRef:
     """Open a notice. With `draft.idempotency_key` a repeated call returns the first answer; the same key with another draft is
     a Conflict. A security notice by an operator waits as a draft for a second person (actions.approvals).
 
@@ -69,15 +76,29 @@ def declare(ctx: Context, actor: Actor, draft: Draft, *, remind_before_s: tuple[
         return ref
 
 
-def open_notice(conn: Connection, ctx: Context, actor: Actor, draft: Draft, now: datetime, *, remind_before_s: tuple[int, ...] = (),
-                demo: bool = False, said: Said | None = None, monitors: tuple[dict[str, Any], ...] = ()) -> NoticeRef:  # fmt: skip
+def open_notice(
+    conn: Connection,
+    ctx: Context,
+    actor: Actor,
+    draft: Draft,
+    now: datetime,
+    *,
+    remind_before_s: tuple[int, ...] = (),
+    demo: bool = False,
+    said: Said | None = None,
+    monitors: tuple[dict[str, Any], ...] = (),
+) -> NoticeRef:
     """`declare` inside a transaction of the caller: how machines open suspected notices."""
     draft = _checked(conn, draft)
     facts = notice_checks.default_times(draft.facts, draft.occurred_at or now)
-    facts = replace(facts, impact=draft.facts.impact if draft.facts.impact != "none" else notice_checks.impact_for(facts))
+    facts = replace(
+        facts, impact=draft.facts.impact if draft.facts.impact != "none" else notice_checks.impact_for(facts)
+    )
     if not actor.is_machine:
         facts = replace(facts, confirmed_at=facts.confirmed_at or draft.occurred_at or now)
-    needs_second = facts.kind == "security" and draft.visibility == "public" and not actor.is_machine and draft.source != "import"
+    needs_second = (
+        facts.kind == "security" and draft.visibility == "public" and not actor.is_machine and draft.source != "import"
+    )
     visibility = "draft" if needs_second else draft.visibility
     at = draft.occurred_at or now
     notice_id = notices.insert_notice(conn, {
@@ -92,7 +113,9 @@ def open_notice(conn: Connection, ctx: Context, actor: Actor, draft: Draft, now:
     if needs_second:
         conn.execute(insert(approvals).values(notice_id=notice_id, asked_by=actor.name, asked_at=now, break_glass=""))
     said = said or Said("declared")
-    step = Step(actor.name, actor.is_machine, said if draft.notify and not draft.occurred_at else None, monitors=monitors)
+    step = Step(
+        actor.name, actor.is_machine, said if draft.notify and not draft.occurred_at else None, monitors=monitors
+    )
     return append(conn, ctx, notices.by_id(conn, notice_id), replace(draft, facts=facts), step, now)
 
 
@@ -156,7 +179,9 @@ def append(conn: Connection, ctx: Context, found: Notice, draft: Draft, step: St
     return NoticeRef(current.public_id, current.number, current.version, current.visibility)
 
 
-def publish_update(conn: Connection, ctx: Context, current: Notice, written: Update, component_ids: set[str], now: datetime) -> None:
+def publish_update(
+    conn: Connection, ctx: Context, current: Notice, written: Update, component_ids: set[str], now: datetime
+) -> None:
     """Sign the update into the log and tell the publisher."""
     publication.sign_update(conn, ctx.keys, current, written, now)
     notices.add_change(conn, {"notices": [current.public_id], "components": sorted(component_ids)}, now)
@@ -217,7 +242,12 @@ def _read(ctx: Context, public_id: str) -> Notice:
 
 
 def _request_hash(draft: Draft) -> str:
-    said = {"facts": draft.facts.to_json(), "bodies": draft.bodies, "notify": draft.notify, "visibility": draft.visibility}
+    said = {
+        "facts": draft.facts.to_json(),
+        "bodies": draft.bodies,
+        "notify": draft.notify,
+        "visibility": draft.visibility,
+    }
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from statuspage.clock import to_ms
 from statuspage.store import components, pages
@@ -26,7 +26,8 @@ _LIFE_DEFAULT_S = 4 * 3600
 @dataclass(frozen=True, slots=True)
 class Said:
     """What an outbox row is about: `event` declared | confirmed | updated | resolved | reminder | suspected | recovered |
-    overdue | overrun; `audiences` and `channels` bound who hears it (no channels: all of them)."""
+    overdue | overrun; `audiences` and `channels` bound who hears it (no channels: all of them).
+    """
 
     event: str
     audiences: tuple[str, ...] = EVERYONE
@@ -34,7 +35,15 @@ class Said:
     kind: str = "notice_update"
 
 
-def enqueue(conn: Connection, notice: Notice, update: Update, said: Said, now: datetime, *, monitors: list[dict[str, Any]] | None = None) -> int:
+def enqueue(
+    conn: Connection,
+    notice: Notice,
+    update: Update,
+    said: Said,
+    now: datetime,
+    *,
+    monitors: list[dict[str, Any]] | None = None,
+) -> int:
     """Write the outbox row; its id."""
     facts = update.facts
     page = pages.load_page(conn)
@@ -42,7 +51,8 @@ def enqueue(conn: Connection, notice: Notice, update: Update, said: Said, now: d
     payload = {
         "event": said.event, "suspected": notice.is_suspected, "public_id": notice.public_id, "number": notice.number,
         "kind": notice.kind, "sequence": update.sequence, "update_id": update.public_id, "facts": facts.to_json(),
-        "bodies": update.bodies, "changes": update.changes, "at": to_ms(update.display_at), "created_at": to_ms(notice.created_at),
+        "bodies": update.bodies, "changes": update.changes, "at": to_ms(update.display_at),
+        "created_at": to_ms(notice.created_at),
         "backfilled": notice.backfilled, "monitors": monitors or [],
         "components": {
             item.id: {"public_id": item.public_id, "names": item.names, "group_names": item.group_names, "status": item.status}
@@ -64,3 +74,9 @@ def _urgency(said: Said, impact: str) -> int:
     if said.kind == "page_oncall":
         return 0
     return {"critical": 1, "major": 2}.get(impact, 3) + (1 if said.event in {"reminder", "resolved"} else 0)
+
+
+def was_said(conn: Connection, notice_id: int, event: str, since: datetime) -> bool:
+    """True when a row with this `event` was written for the notice at or after `since`."""
+    statement = select(outbox.c.payload).where(outbox.c.notice_id == notice_id, outbox.c.created_at >= since)
+    return any(row[0]["event"] == event for row in conn.execute(statement))

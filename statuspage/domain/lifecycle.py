@@ -14,7 +14,12 @@ STATUSES = {
     "maintenance": ("scheduled", "in_progress", "verifying", "completed", "cancelled"),
     "advisory": ("active", "ended"),
 }
-FINAL = {"incident": {"resolved"}, "security": {"resolved"}, "maintenance": {"completed", "cancelled"}, "advisory": {"ended"}}
+FINAL = {
+    "incident": {"resolved"},
+    "security": {"resolved"},
+    "maintenance": {"completed", "cancelled"},
+    "advisory": {"ended"},
+}
 # A resolved incident may be reopened: "resolved, but still broken for me" is a common and true complaint.
 _STEPS = {
     "incident": {status: set(_INCIDENT) for status in _INCIDENT},

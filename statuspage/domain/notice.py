@@ -86,7 +86,9 @@ class Facts:
         out: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
-            out[item.name] = to_ms(value) if isinstance(value, datetime) else list(value) if isinstance(value, tuple) else value
+            out[item.name] = (
+                to_ms(value) if isinstance(value, datetime) else list(value) if isinstance(value, tuple) else value
+            )
         return out
 
     @classmethod
@@ -97,7 +99,9 @@ class Facts:
             if item.name not in data:
                 continue
             value = data[item.name]
-            if value is not None and (item.name.endswith(("_at", "_by")) or item.name in ("scheduled_for", "scheduled_until")):
+            if value is not None and (
+                item.name.endswith(("_at", "_by")) or item.name in ("scheduled_for", "scheduled_until")
+            ):
                 value = from_ms(value)
             known[item.name] = tuple(value) if item.name == "symptoms" else value
         return cls(**known)

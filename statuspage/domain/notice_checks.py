@@ -29,7 +29,9 @@ def clean_text(text: str, *, one_line: bool = False) -> str:
     return " ".join(kept.split()) if one_line else kept
 
 
-def checked(draft: Draft, languages: Collection[str], component_ids: Collection[str], *, needs_body: bool = True) -> Draft:
+def checked(
+    draft: Draft, languages: Collection[str], component_ids: Collection[str], *, needs_body: bool = True
+) -> Draft:
     """The draft with clean texts. Raises InvalidInput naming the first field that cannot be published, and what to change."""
     facts = _clean_facts(draft.facts)
     bodies = {language: clean_text(body) for language, body in draft.bodies.items()}
@@ -46,7 +48,9 @@ def _clean_facts(facts: Facts) -> Facts:
     one_line = {name: _texts(getattr(facts, name), one_line=True) for name in ("titles", "scope", "not_affected")}
     texts = {name: _texts(getattr(facts, name)) for name in ("funds_text", "funds_basis", "remedy")}
     lines = {name: _lines(getattr(facts, name), name) for name in ("advice_do", "advice_dont")}
-    versions = {name: clean_text(getattr(facts, name), one_line=True)[:200] for name in ("affected_versions", "fixed_versions")}
+    versions = {
+        name: clean_text(getattr(facts, name), one_line=True)[:200] for name in ("affected_versions", "fixed_versions")
+    }
     return replace(facts, **one_line, **texts, **lines, **versions)  # type: ignore[arg-type] - names and values match by construction
 
 
@@ -79,7 +83,8 @@ def _need_every_language(field: str, texts: Mapping[str, str], languages: Collec
 
 
 def _need_known(facts: Facts, component_ids: Collection[str]) -> None:
-    vocabularies = (("funds_safety", facts.funds_safety, notice.FUNDS), ("eta_confidence", facts.eta_confidence, notice.ETA_CONFIDENCE),
+    vocabularies = (("funds_safety", facts.funds_safety, notice.FUNDS),
+                    ("eta_confidence", facts.eta_confidence, notice.ETA_CONFIDENCE),
                     ("cause", facts.cause, notice.CAUSES), ("attribution", facts.attribution, notice.ATTRIBUTIONS),
                     ("impact", facts.impact, status.IMPACTS))  # fmt: skip
     for field, value, allowed in vocabularies:

@@ -54,7 +54,9 @@ def load(conn: Connection, ids: Iterable[str] | None = None) -> dict[str, Compon
 def seen(conn: Connection, component_ids: Iterable[str]) -> list[Seen]:
     """States of the active monitors of `component_ids`, and of the monitors they depend on; `unknown` where none was recorded."""
     statement = (
-        select(monitors.c.id, monitors.c.component_id, monitors.c.when_down, monitors.c.depends_on, monitor_states.c.state)
+        select(
+            monitors.c.id, monitors.c.component_id, monitors.c.when_down, monitors.c.depends_on, monitor_states.c.state
+        )
         .outerjoin(monitor_states, monitor_states.c.monitor_id == monitors.c.id)
         .where(monitors.c.archived_at.is_(None), monitors.c.paused == False)  # noqa: E712 - SQL
     )
@@ -64,7 +66,9 @@ def seen(conn: Connection, component_ids: Iterable[str]) -> list[Seen]:
     return [row for row in rows if row.component_id in wanted or row.monitor_id in parents]
 
 
-def set_status(conn: Connection, component: Component, new: str, at: datetime, *, source: str, reason: str, actor: str) -> None:
+def set_status(
+    conn: Connection, component: Component, new: str, at: datetime, *, source: str, reason: str, actor: str
+) -> None:
     """Record a change of the effective status and its projection. The only writer of components.status."""
     conn.execute(
         insert(component_status_changes).values(

@@ -11,7 +11,15 @@ from sqlalchemy import Connection, RowMapping, and_, func, insert, select, updat
 
 from statuspage.domain.lifecycle import FINAL
 from statuspage.domain.notice import Facts
-from statuspage.store.schema.notices import changes, log, log_bodies, notice_components, notice_monitors, notice_updates, notices
+from statuspage.store.schema.notices import (
+    changes,
+    log,
+    log_bodies,
+    notice_components,
+    notice_monitors,
+    notice_updates,
+    notices,
+)
 
 _FINAL = sorted(set().union(*FINAL.values()))
 
@@ -84,7 +92,14 @@ class Update:
 def _notice(row: RowMapping) -> Notice:
     values = {name: row[name] for name in Notice.__dataclass_fields__}
     facts = Facts.from_json(values["facts"])
-    return Notice(**{**values, "facts": facts, "remind_before_s": tuple(row["remind_before_s"]), "reminded": tuple(row["reminded"])})
+    return Notice(
+        **{
+            **values,
+            "facts": facts,
+            "remind_before_s": tuple(row["remind_before_s"]),
+            "reminded": tuple(row["reminded"]),
+        }
+    )
 
 
 def _update(row: RowMapping) -> Update:
@@ -115,10 +130,8 @@ def by_number(conn: Connection, number: str) -> Notice | None:
 
 def open_notices(conn: Connection, *, public_only: bool = False) -> list[Notice]:
     """Notices of which something more is expected, oldest first."""
-    wanted = notices.c.status.not_in(_FINAL)
-    if public_only:
-        wanted = and_(wanted, notices.c.visibility == "public")
-    return _all(conn, select(notices).where(wanted).order_by(notices.c.id))
+    statement = select(notices).where(notices.c.status.not_in(_FINAL)).order_by(notices.c.id)
+    return _all(conn, statement.where(notices.c.visibility == "public") if public_only else statement)
 
 
 def latest(conn: Connection, limit: int, *, before_id: int | None = None) -> list[Notice]:
@@ -138,7 +151,9 @@ def updates_of(conn: Connection, notice_ids: Sequence[int]) -> dict[int, list[Up
 
 def last_update(conn: Connection, notice_id: int) -> Update:
     """The newest update of a notice; it must exist."""
-    statement = select(notice_updates).where(notice_updates.c.notice_id == notice_id).order_by(notice_updates.c.sequence.desc())
+    statement = (
+        select(notice_updates).where(notice_updates.c.notice_id == notice_id).order_by(notice_updates.c.sequence.desc())
+    )
     return _update(conn.execute(statement.limit(1)).mappings().one())
 
 
@@ -194,11 +209,17 @@ def release_monitor(conn: Connection, monitor_id: str, at: datetime) -> list[int
     statement = (
         select(notice_monitors.c.notice_id)
         .join(notices, notices.c.id == notice_monitors.c.notice_id)
-        .where(notice_monitors.c.monitor_id == monitor_id, notice_monitors.c.up_at.is_(None), notices.c.status.not_in(_FINAL))
+        .where(
+            notice_monitors.c.monitor_id == monitor_id,
+            notice_monitors.c.up_at.is_(None),
+            notices.c.status.not_in(_FINAL),
+        )
     )
     ids = [int(row[0]) for row in conn.execute(statement)]
     conn.execute(
-        update(notice_monitors).where(notice_monitors.c.monitor_id == monitor_id, notice_monitors.c.up_at.is_(None)).values(up_at=at)
+        update(notice_monitors)
+        .where(notice_monitors.c.monitor_id == monitor_id, notice_monitors.c.up_at.is_(None))
+        .values(up_at=at)
     )
     return ids
 

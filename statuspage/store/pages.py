@@ -33,7 +33,8 @@ class Page:
 
 
 NOTHING_APPLIED = Page(
-    name={"en": "Wallet status", "zh-Hans": "钱包状态"}, url="http://127.0.0.1:8000", languages=("zh-Hans", "en"), time_zone="UTC",
+    name={"en": "Wallet status", "zh-Hans": "钱包状态"}, url="http://127.0.0.1:8000",
+    languages=("zh-Hans", "en"), time_zone="UTC",
 )  # fmt: skip
 
 
