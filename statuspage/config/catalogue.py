@@ -1,0 +1,65 @@
+"""`groups:`, `components:` and `chains:` — what the public sees."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Strict
+
+from statuspage.config.fields import Amount, Day, Id, Interval, Line, Shape, Text
+
+Weight = Literal["normal", "critical"]
+
+
+class Group(Shape):
+    """A heading on the page with the components below it."""
+
+    name: Text
+    note: Text = Field(default_factory=dict)
+    was: Id | None = None
+
+
+class Component(Shape):
+    """One thing the public can lose. `weight: critical` counts in the page verdict and the yearly limit."""
+
+    name: Text
+    group: Id | None = None
+    description: Text = Field(default_factory=dict)
+    symptoms: list[Line] = Field(default_factory=list)
+    template: Line = ""
+    weight: Weight = "normal"
+    start_date: Day | None = None
+    was: Id | None = None
+
+
+class Endpoint(Shape):
+    """One RPC endpoint. `own`: what the wallet uses; `reference`: somebody else's, to tell our fault from the chain's."""
+
+    url: Line  # http(s) or wss; judged by the probe
+    role: Literal["own", "reference"] = "own"
+    supplier: Line = ""
+
+
+class Canary(Shape):
+    """An address that always holds funds: a zero balance there is our fault."""
+
+    address: Line
+    min_balance: Amount = 1
+
+
+class Chain(Shape):
+    """A network: a component of its own, watched through its endpoints. Timings come from the registry of chains."""
+
+    endpoints: Annotated[list[Endpoint], Field(min_length=1)]
+    name: Text = Field(default_factory=dict)
+    group: Id = "networks"
+    component: Id | None = None
+    family: Line = ""
+    id: Annotated[int, Strict(), Field(ge=0)] | None = None
+    canary: Canary | None = None
+    capabilities: list[Literal["send", "receive", "balances", "fees", "swap", "bridge"]] = Field(default_factory=list)
+    interval: Interval | None = None
+    symptoms: list[Line] = Field(default_factory=list)
+    template: Line = ""
+    weight: Weight = "normal"
+    was: Id | None = None

@@ -1,0 +1,175 @@
+"""`channels:`, `on_call:`, `webhooks:`, `maintenance:`, `mirrors:` — who may be told, what is planned, where copies go."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from dateutil.rrule import rrulestr
+from pydantic import BeforeValidator, Field, model_validator
+
+from statuspage.config.fields import (
+    Amount,
+    Id,
+    Language,
+    Line,
+    LocalMoment,
+    Mail,
+    Phone,
+    Presence,
+    Shape,
+    Switch,
+    Text,
+    WebAddress,
+    ZoneName,
+    duration,
+    has_reference,
+    line,
+    matching,
+    refuse,
+)
+
+Country = Annotated[str, BeforeValidator(matching(r"[A-Z]{2}", "write a country code of two capitals, such as HK"))]
+Currency = Annotated[str, BeforeValidator(matching(r"[A-Z]{3}", "write a currency code such as USD"))]
+_BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?"
+Length = Annotated[int, BeforeValidator(duration("1m", "7d"))]
+Lead = Annotated[int, BeforeValidator(duration("5m", "60d"))]
+
+
+def _rule(value: object) -> str:
+    text = line(value)
+    advice = 'write an RRULE such as "FREQ=MONTHLY;BYDAY=1TU" (DAILY, WEEKLY, MONTHLY or YEARLY)'
+    if not any(f"FREQ={name}" in text for name in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")) or "DTSTART" in text:
+        refuse(advice)
+    try:
+        rrulestr(text, forceset=False)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):  # what dateutil raises for a bad rule
+        refuse(advice)
+    return text
+
+
+def _smtp(value: object) -> str:
+    text = line(value)
+    if not text.startswith(("smtp://", "smtps://")) and not has_reference(text):
+        refuse('write "smtps://user:${env:SMTP_PASSWORD}@mail.example:465"')
+    return text
+
+
+class Twilio(Shape):
+    """The account, and either a Messaging Service or a number to send from."""
+
+    account_sid: Line
+    auth_token: Line
+    messaging_service_sid: Line = ""
+    number: Phone = ""
+
+    @model_validator(mode="after")
+    def _has_a_sender(self) -> Twilio:
+        if bool(self.messaging_service_sid) == bool(self.number):
+            refuse("give either messaging_service_sid or number")
+        return self
+
+
+class Spend(Shape):
+    """Ceilings in whole units of `currency`; beyond them messages wait for an operator."""
+
+    per_hour: Amount
+    per_month: Amount
+    currency: Currency = "USD"
+
+
+class Sms(Shape):
+    """SMS. Countries are none unless named: premium numbers abroad are how senders are robbed."""
+
+    twilio: Twilio | None = None
+    countries: list[Country] = Field(default_factory=list)
+    spend: Spend | None = None
+
+
+class Email(Shape):
+    """E-mail through one SMTP server."""
+
+    smtp: Annotated[str, BeforeValidator(_smtp)]
+    sender: Mail = Field(alias="from")
+
+
+class WebPush(Shape):
+    """Browser push; `contact` is told to the push services (RFC 8292)."""
+
+    contact: Annotated[str, BeforeValidator(matching(r"(mailto:[^\s@]+@[^\s@]+|https://\S+)", "write mailto:ops@wallet.example"))]
+
+
+class Webhook(Shape):
+    """Webhooks have no settings of their own yet: naming the channel allows it."""
+
+
+class Channels(Shape):
+    """Ways to the public; one that is not named is not offered."""
+
+    sms: Annotated[Sms | None, Presence] = None
+    email: Email | None = None
+    webpush: WebPush | None = None
+    webhook: Annotated[Webhook | None, Presence] = None
+
+
+class OnCall(Shape):
+    """Who is paged: by phone, by webhook, or printed on the console (for trials)."""
+
+    name: Line
+    phone: Phone | None = None
+    webhook: WebAddress | None = None
+    console: Switch = False
+    language: Language | None = None
+
+    @model_validator(mode="after")
+    def _has_one_way(self) -> OnCall:
+        if [self.phone is not None, self.webhook is not None, self.console].count(True) != 1:
+            refuse("give one of phone, webhook, or console: true")
+        return self
+
+
+class OperatorWebhook(Shape):
+    """An address of the operator that hears everything, suspected notices too. It may be internal (allow_networks)."""
+
+    url: WebAddress
+    components: list[Id] = Field(default_factory=list)
+    secret: Line = ""
+
+
+class Maintenance(Shape):
+    """A planned window, once or by rule, in local time."""
+
+    name: Text
+    components: Annotated[list[Id], Field(min_length=1)]
+    starts: LocalMoment
+    lasts: Length
+    repeats: Annotated[str, BeforeValidator(_rule)] = ""
+    time_zone: ZoneName | None = None
+    remind: list[Lead] = Field(default_factory=lambda: [86_400_000, 3_600_000])
+
+    def stored(self, page_zone: str) -> dict[str, Any]:
+        """The JSON form; `key` stays the same as long as the window is the same, so that it is scheduled once."""
+        facts = {
+            "names": self.name, "components": self.components, "starts": self.starts, "lasts_s": self.lasts // 1000,
+            "repeats": self.repeats, "time_zone": self.time_zone or page_zone,
+            "remind_before_s": sorted({lead // 1000 for lead in self.remind}, reverse=True),
+        }  # fmt: skip
+        identity = json.dumps([facts["components"], self.starts, self.repeats, facts["time_zone"]], separators=(",", ":"))
+        return {"key": hashlib.sha256(identity.encode()).hexdigest()[:16], **facts}
+
+
+class Mirror(Shape):
+    """A second place for the published files."""
+
+    folder: Line = ""
+    s3: Annotated[str, BeforeValidator(matching(_BUCKET, "write s3://bucket/prefix"))] = ""
+    endpoint: WebAddress = ""
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> Mirror:
+        if bool(self.folder) == bool(self.s3):
+            refuse("give either folder or s3")
+        return self
+
+
