@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import nh3
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+from markdown_it.token import Token
+from markupsafe import Markup, escape
 
 from statuspage import i18n
 from statuspage.templating_root import root
 
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable(["image", "html_block", "html_inline"])
 _TAGS = {"p", "a", "em", "strong", "ul", "ol", "li", "code", "pre", "br", "blockquote"}
 
 
-def markdown(text: str) -> Markup:
-    """An update's body as safe HTML: no raw HTML, no images, links only to http(s) and mailto.
+def _link_with_host(_tokens: Sequence[Token], _index: int, _options: object, env: dict[str, list[str]]) -> str:
+    """Close a link by saying where it leads: `[wallet.example](https://evil.example)` on our page would be a phishing kit."""
+    host = env["hosts"].pop() if env.get("hosts") else ""
+    return f"</a> ({escape(host)})" if host else "</a>"
 
-    External links show the host they lead to: `[wallet.example](https://evil.example)` on our page would be a phishing kit.
-    """
+
+def _remember_host(tokens: Sequence[Token], index: int, _options: object, env: dict[str, list[str]]) -> str:
+    target = str(tokens[index].attrGet("href") or "")
+    shown = tokens[index + 1].content if index + 1 < len(tokens) else ""
+    host = urlsplit(target).hostname or ""
+    env.setdefault("hosts", []).append("" if shown in {target, host} else host)
+    # A link without a scheme goes wherever the page is shown: ours, a mirror, a mail.
+    return f'<a href="{escape(target)}">' if "://" in target or target.startswith("mailto:") else "<a>"
+
+
+def _markdown() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False}).disable(["image", "html_block", "html_inline"])
+    parser.add_render_rule("link_open", lambda _self, *given: _remember_host(*given))
+    parser.add_render_rule("link_close", lambda _self, *given: _link_with_host(*given))
+    return parser
+
+
+_MARKDOWN = _markdown()
+
+
+def markdown(text: str) -> Markup:
+    """An update's body as safe HTML: no raw HTML, no images, links only to http(s) and mailto, each with the host it leads to."""
     html = nh3.clean(
         _MARKDOWN.render(text), tags=_TAGS, attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto"},
         link_rel="nofollow noopener noreferrer",
@@ -36,11 +60,11 @@ def filters(language: str) -> dict[str, Any]:
         "pick": lambda texts: i18n.pick(texts or {}, language),
         "has_text": lambda texts: i18n.has(texts or {}, language),
         "day": lambda at, zone: i18n.day_words(at, zone, language),
-        "clock": lambda at, zone: i18n.time_words(at, zone),
+        "clock": i18n.time_words,
         "moment": lambda at, zone: i18n.moment_words(at, zone, language),
         "weekday": lambda at, zone: i18n.weekday_words(at, zone, language),
         "zone": lambda at, zone: i18n.zone_label(at, zone, language),
-        "duration": lambda seconds: i18n.duration_words(seconds, language),
+        "duration": partial(i18n.duration_words, language=language),
         "iso": lambda at: at.isoformat().replace("+00:00", "Z"),
     }
 
@@ -54,13 +78,13 @@ def _escapes(name: str | None) -> bool:
 def environment(language: str) -> Environment:
     """The environment of one language: autoescape on, unknown names are errors, `_` translates."""
     jinja = Environment(
-        loader=FileSystemLoader(root()), autoescape=_escapes,  # noqa: S701 - off for .txt only undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        autoescape=_escapes,  # noqa: S701 - off for .txt only
+        loader=FileSystemLoader(root()), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"], auto_reload=False,
     )  # fmt: skip
     translate = partial(i18n.gettext, language)
-    jinja.install_gettext_callables(  # type: ignore[attr-defined] - added by the i18n extension
-        translate, lambda one, many, count: translate(one if count == 1 else many), newstyle=True
-    )
+    install: Callable[..., None] = vars(jinja)["install_gettext_callables"]  # put there by the i18n extension
+    install(translate, lambda one, many, count: translate(one if count == 1 else many), newstyle=True)
     jinja.filters.update(filters(language))
     jinja.globals["lang"] = language
     return jinja

@@ -127,7 +127,8 @@ def _transit(conn: Connection, ctx: Context, book: Book, turns: list[_Turn], now
         assert step  # noqa: S101 - the caller passes transitions only
         store.add_transition(conn, {
             "monitor_id": result.monitor_id, "region": result.region, "old": step.old, "new": step.new,
-            "began_at": step.began_at, "at": step.at, "error_class": result.error_class or "", "message": result.message[:500], "evidence": _evidence(result),
+            "began_at": step.began_at, "at": step.at,
+            "error_class": result.error_class or "", "message": result.message[:500], "evidence": _evidence(result),
         })  # fmt: skip
         monitor = book.monitors[result.monitor_id]
         if step.new in BAD and not _parent_is_down(book, monitor):
