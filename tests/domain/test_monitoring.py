@@ -179,9 +179,13 @@ def unknown_alone_says_nothing_else(module):
 def transitions_join_up(module):
     def check(words, policy):
         state, states, transitions = play(words, policy, module)
-        assert [step.old for step in transitions] == ["unknown", *(step.new for step in transitions)][: len(transitions)]
+        assert [step.old for step in transitions] == ["unknown", *(step.new for step in transitions)][
+            : len(transitions)
+        ]
         assert all(step.old != step.new for step in transitions)
-        assert all(first.at < second.began_at or first.began_at < second.began_at for first, second in pairwise(transitions))
+        assert all(
+            first.at < second.began_at or first.began_at < second.began_at for first, second in pairwise(transitions)
+        )
         if words:
             assert states[-1] == (transitions[-1].new if transitions else "unknown")
             assert state.last_at == T0 + timedelta(seconds=len(words) - 1)
