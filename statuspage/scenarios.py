@@ -64,7 +64,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One notice written in advance, with its course. Durations are in minutes; `components` maps id to status."""
+    """One notice written in advance, with its course. Durations are in minutes; `components` maps id to the status it claims."""
 
     id: str
     kind: str
@@ -106,7 +106,7 @@ class Scenario:
             status=step.status,
             titles=fill_all(self.titles, variables),
             impact=self.impact,
-            components=dict.fromkeys(self.components, status.OPERATIONAL) if final else dict(self.components),
+            components={} if final else dict(self.components),
             started_at=None if planned and step.status == "scheduled" else start_at,
             confirmed_at=start_at + timedelta(minutes=self.steps[0].at_min),
             resolved_at=now if final else None,
@@ -225,7 +225,8 @@ def _texts(items: Iterable[Mapping[str, Any]], languages: list[str]) -> dict[str
 
 
 def _fill_lines(lines: Lines, variables: Variables) -> Lines:
-    return {language: [fill(line, variables.get(language, {})) for line in found] for language, found in lines.items()}
+    out = {language: [fill(line, variables.get(language, {})) for line in found] for language, found in lines.items()}
+    return {language: found for language, found in out.items() if found}
 
 
 def _advice(advice: Lines) -> tuple[Lines, Lines]:
@@ -253,7 +254,8 @@ def _scenario(item: Mapping[str, Any], languages: list[str]) -> Scenario:
         cause=item["cause"],
         attribution=item["attribution"],
         titles=_text(item["title"], languages),
-        components={component["id"]: component["status"] for component in item["components"]},
+        # "operational" names what the notice is about and claims nothing.
+        components={each["id"]: each["status"] for each in item["components"] if each["status"] != status.OPERATIONAL},
         chains=tuple(item["chains"]),
         symptoms=tuple(item["symptoms"]),
         not_affected=_text(item["not_affected"], languages),
