@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from probes.result import CheckResult
-from statuspage.actions import components, suspicions
+from statuspage.actions import components, leases, suspicions
 from statuspage.actions.context import MONITORS, Context
+from statuspage.actions.leases import Fence
 from statuspage.actions.suspicions import Failing
 from statuspage.clock import from_ms
 from statuspage.domain.monitoring import MonitorState, Policy, Transition, advance, first_state
@@ -80,9 +81,9 @@ def begin(ctx: Context) -> Book:
     return book
 
 
-def record(ctx: Context, book: Book, batch: Sequence[CheckResult]) -> int:
+def record(ctx: Context, book: Book, batch: Sequence[CheckResult], *, fence: Fence | None = None) -> int:
     """Write a batch and judge it; the number of transitions. The book moves on only when the transaction has committed: after
-    Unavailable the same batch can be handed in again.
+    Unavailable the same batch can be handed in again. Raises Conflict when `fence` is not the newest holder of its lease.
     """
     now = ctx.now()
     fresh: dict[tuple[str, str], MonitorState] = {}
@@ -96,6 +97,8 @@ def record(ctx: Context, book: Book, batch: Sequence[CheckResult]) -> int:
         _judge(book, result, fresh, turns)
     transitions = [turn for turn in turns if turn.transition]
     with ctx.db.write() as conn:
+        if fence:
+            leases.check(conn, fence)
         check_store.insert_results(conn, rows)
         for turn in turns:
             store.save_state(conn, _state_row(turn.result.monitor_id, turn.result.region, turn.state, turn.result))
@@ -180,3 +183,10 @@ def _read_state(row: Any) -> MonitorState:  # noqa: ANN401 - a row mapping
         first_state(row["last_at"]), state=row["state"], since_at=row["since_at"], streak_outcome=row["streak_outcome"],
         streak=row["streak"], streak_at=row["streak_at"],
     )  # fmt: skip
+
+
+def answer_run_request(ctx: Context, request_id: int, result: CheckResult) -> None:
+    """Hand the result of a 'run now' to the console."""
+    now = ctx.now()
+    with ctx.db.write() as conn:
+        store.finish_run_request(conn, request_id, result.to_json(), now)

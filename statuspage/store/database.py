@@ -72,6 +72,19 @@ class Database:
             listener()
 
     @contextmanager
+    def migration(self) -> Iterator[Connection]:
+        """A writing transaction for DDL; on SQLite without foreign keys, as batch operations rebuild tables."""
+        engine = self._engine(write=True, size=1)
+        try:
+            with engine.connect() as connection:
+                if self.is_sqlite:
+                    connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
+                with connection.begin():
+                    yield connection
+        finally:
+            engine.dispose()
+
+    @contextmanager
     def read(self) -> Iterator[Connection]:
         """One read-only snapshot: everything read in the block is of the same moment."""
         with _translated(), self._reader.connect() as connection:

@@ -270,3 +270,9 @@ def bodies_of(conn: Connection, hashes: Iterable[str]) -> dict[str, str | None]:
 def last_change(conn: Connection) -> int:
     """Sequence of the newest public change, 0 when there is none."""
     return int(conn.execute(select(func.coalesce(func.max(changes.c.seq), 0))).scalar_one())
+
+
+def changes_since(conn: Connection, seq: int) -> tuple[int, bool]:
+    """(newest sequence, whether the configuration changed) of the changes after `seq`."""
+    rows = conn.execute(select(changes.c.seq, changes.c.what).where(changes.c.seq > seq).order_by(changes.c.seq)).all()
+    return (int(rows[-1][0]) if rows else seq), any(row[1].get("page") for row in rows)

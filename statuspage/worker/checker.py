@@ -1,0 +1,148 @@
+"""The checker: monitors from the store into the probe engine, results from the engine into the store."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from probes.result import CheckResult
+from probes.spec import ProbeSpec
+from statuspage.actions import checks
+from statuspage.actions.checks import Book
+from statuspage.actions.context import Context
+from statuspage.errors import Conflict, Unavailable
+from statuspage.store import monitors as store
+from statuspage.store import notices, pages
+from statuspage.store.monitors import Monitor
+from statuspage.worker.election import Election
+
+log = logging.getLogger(__name__)
+
+DRAIN_S = 0.5
+RELOAD_S = 1.0
+# Results held back while the database does not answer; beyond it the oldest go, and what they would have said is unknown.
+BACKLOG = 200_000
+
+
+class EngineLike(Protocol):
+    """What the checker needs of probes.engine.Engine."""
+
+    def start(self) -> None:
+        """Begin probing."""
+
+    def stop(self) -> None:
+        """End probing."""
+
+    def replace(self, specs: list[ProbeSpec]) -> None:
+        """Take over a new set of monitors."""
+
+    def run_now(self, monitor_id: str) -> None:
+        """Run one monitor at once."""
+
+
+EngineFactory = Callable[[list[ProbeSpec], Callable[[list[CheckResult]], None], list[str]], EngineLike]
+
+
+def spec_of(monitor: Monitor) -> ProbeSpec:
+    """The engine's view of a monitor."""
+    return ProbeSpec(
+        monitor_id=monitor.id, kind=monitor.kind, target=monitor.target, options=monitor.options,
+        interval_s=monitor.interval_ms / 1000, timeout_s=monitor.timeout_ms / 1000, retry_s=monitor.retry_ms / 1000,
+        failures=monitor.failures, successes=monitor.successes, allow_networks=monitor.allow_networks,
+    )  # fmt: skip
+
+
+class Checker:
+    """Owns the book of states. Only the elected process probes; the others stand by."""
+
+    def __init__(self, ctx: Context, election: Election, engine: EngineFactory) -> None:
+        self._ctx = ctx
+        self._election = election
+        self._make_engine = engine
+        self._results: deque[CheckResult] = deque(maxlen=BACKLOG)
+        self._arrived = threading.Event()
+        self._asked: dict[str, int] = {}  # monitor id -> run request waiting for its next result
+
+    def run(self, stop: threading.Event) -> None:
+        """Stand by until elected, then probe until `stop` or until another worker took over."""
+        while not stop.is_set():
+            if self._election.is_leader():
+                self._lead(stop)
+            stop.wait(2.0)
+
+    def _lead(self, stop: threading.Event) -> None:
+        book = checks.begin(self._ctx)
+        seen_change, self_test = self._configuration()
+        engine = self._make_engine([spec_of(item) for item in book.monitors.values()], self._take, self_test)
+        engine.start()
+        reload_at = time.monotonic() + RELOAD_S
+        try:
+            while not stop.is_set() and self._election.is_leader():
+                self._arrived.wait(DRAIN_S)
+                self._arrived.clear()
+                if not self._drain(book):
+                    stop.wait(DRAIN_S)
+                if time.monotonic() >= reload_at:
+                    seen_change = self._reload(book, engine, seen_change)
+                    reload_at = time.monotonic() + RELOAD_S
+        finally:
+            engine.stop()
+            self._drain(book)
+            self._election.resign()
+
+    def _take(self, batch: list[CheckResult]) -> None:
+        """Called on the engine's thread: only put aside and wake."""
+        self._results.extend(batch)
+        self._arrived.set()
+
+    def _drain(self, book: Book) -> bool:
+        """Record what has arrived. False when the database does not answer: the results stay for the next round."""
+        batch: list[CheckResult] = []
+        while self._results and len(batch) < 5000:
+            batch.append(self._results.popleft())
+        if not batch:
+            return True
+        try:
+            checks.record(self._ctx, book, batch, fence=self._election.fence)
+        except Unavailable as error:
+            log.warning("results wait: %s", error)
+            self._results.extendleft(reversed(batch))
+            return False
+        except Conflict as error:
+            log.warning("standing down: %s", error)
+            self._election.resign()
+            return False
+        self._answer(batch)
+        return True
+
+    def _configuration(self) -> tuple[int, list[str]]:
+        with self._ctx.db.read() as conn:
+            return notices.last_change(conn), list(pages.load_meta(conn, "defaults", {}).get("self_test", []))
+
+    def _reload(self, book: Book, engine: EngineLike, seen_change: int) -> int:
+        """Take over a new configuration, and serve 'run now' requests."""
+        try:
+            with self._ctx.db.read() as conn:
+                newest, reconfigured = notices.changes_since(conn, seen_change)
+                requests = store.open_run_requests(conn)
+                monitors = store.active(conn) if reconfigured else None
+        except Unavailable:
+            return seen_change
+        if monitors is not None and monitors != book.monitors:
+            book.load(monitors)
+            engine.replace([spec_of(item) for item in monitors.values()])
+        for request in requests:
+            if self._asked.setdefault(request["monitor_id"], request["id"]) == request["id"]:
+                engine.run_now(request["monitor_id"])
+        return newest
+
+    def _answer(self, batch: list[CheckResult]) -> None:
+        if not self._asked:
+            return
+        for result in batch:
+            if result.monitor_id in self._asked:
+                checks.answer_run_request(self._ctx, self._asked.pop(result.monitor_id), result)

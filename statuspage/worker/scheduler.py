@@ -1,0 +1,142 @@
+"""Calendar work: APScheduler gives the ticks, our own tables say what is due. A missed, doubled or late tick changes nothing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+
+import requests
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from statuspage.actions import configured_windows, maintenance, rollups
+from statuspage.actions.context import Context
+from statuspage.errors import Unavailable
+from statuspage.settings import Settings
+from statuspage.store import monitors, pages
+from statuspage.worker.election import Election
+
+log = logging.getLogger(__name__)
+
+FRESH = timedelta(seconds=90)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One calendar job: every `every_s` seconds, on the elected scheduler only."""
+
+    name: str
+    every_s: int
+    run: Callable[[Context, Settings], object]
+
+
+def _maintenance(ctx: Context, _settings: Settings) -> object:
+    return maintenance.tick(ctx)
+
+
+def _nag(ctx: Context, _settings: Settings) -> object:
+    return maintenance.nag(ctx)
+
+
+def _sweep(ctx: Context, _settings: Settings) -> object:
+    return maintenance.sweep(ctx)
+
+
+def _windows(ctx: Context, _settings: Settings) -> object:
+    return configured_windows.plan_ahead(ctx)
+
+
+def _roll_hours(ctx: Context, _settings: Settings) -> object:
+    return rollups.roll_hours(ctx.db, ctx.now())
+
+
+def _roll_days(ctx: Context, _settings: Settings) -> object:
+    with ctx.db.read() as conn:
+        zone = pages.load_page(conn).time_zone
+    return rollups.roll_days(ctx.db, ctx.now(), zone)
+
+
+def _forget(ctx: Context, settings: Settings) -> object:
+    return rollups.forget(ctx.db, ctx.now(), raw_days=settings.raw_days, block_days=settings.block_days)
+
+
+def _heartbeat(ctx: Context, settings: Settings) -> object:
+    """Tell the outside that we see and speak; silence is what raises the alarm there."""
+    if not settings.heartbeat_url or stale_loops(ctx):
+        return None
+    try:
+        return requests.get(settings.heartbeat_url, timeout=10, allow_redirects=False).status_code
+    except requests.RequestException as error:
+        log.warning("outside heartbeat failed: %s", type(error).__name__)
+        return None
+
+
+JOBS: tuple[Job, ...] = (
+    Job("maintenance", 5, _maintenance),
+    Job("sweep", 20, _sweep),
+    Job("nag", 30, _nag),
+    Job("heartbeat", 60, _heartbeat),
+    Job("roll_days", 60, _roll_days),
+    Job("roll_hours", 300, _roll_hours),
+    Job("windows", 300, _windows),
+    Job("forget", 3600, _forget),
+)
+
+
+def stale_loops(ctx: Context) -> list[str]:
+    """Loops whose last finished work is too old: reasons to call ourselves blind."""
+    now = ctx.now()
+    with ctx.db.read() as conn:
+        seen = monitors.beats(conn)
+        watched = bool(monitors.active(conn))
+    wanted = ["deliverer", "publisher", *(["checker"] if watched else [])]
+    return [name for name in wanted if name not in seen or now - seen[name] > FRESH]
+
+
+class Scheduler:
+    """Runs JOBS while elected. The memory store on purpose: SQL job stores pickle, and may drop jobs they cannot read."""
+
+    def __init__(self, ctx: Context, settings: Settings, election: Election) -> None:
+        self._ctx = ctx
+        self._settings = settings
+        self._election = election
+
+    def run(self, stop: threading.Event) -> None:
+        """Tick until `stop`."""
+        ticker = BackgroundScheduler(
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+        for job in JOBS:
+            ticker.add_job(self._guarded, "interval", seconds=job.every_s, args=[job], id=job.name)
+        ticker.start()
+        try:
+            for job in JOBS:
+                self._guarded(job)
+            while not stop.wait(5.0):
+                self._beat()
+        finally:
+            ticker.shutdown(wait=False)
+            self._election.resign()
+
+    def _guarded(self, job: Job) -> None:
+        began = time.monotonic()
+        try:
+            if self._election.is_leader():
+                job.run(self._ctx, self._settings)
+        except Unavailable as error:
+            log.warning("job %s waits: %s", job.name, error)
+        except Exception:
+            log.exception("job %s failed", job.name)
+        took_s = time.monotonic() - began
+        if took_s > job.every_s:
+            log.warning("job %s took %.1f s", job.name, took_s)
+
+    def _beat(self) -> None:
+        try:
+            with self._ctx.db.write() as conn:
+                monitors.beat(conn, "scheduler", self._ctx.now())
+        except Unavailable as error:
+            log.warning("heartbeat waits: %s", error)
