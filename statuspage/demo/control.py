@@ -19,9 +19,9 @@ FUNCTIONS: dict[str, dict[str, str]] = {
     "login": {"en": "The customers' table is gone: 500 with a web page", "zh-Hans": "用户表丢失并返回500页面"},
     "payments": {"en": "The ledger refuses payments: 503", "zh-Hans": "账本拒绝付款并返回503"},
     "history": {"en": "Statements are cut off in the middle: garbled JSON", "zh-Hans": "交易记录文件被截断 JSON损坏"},
-    "chain": {"en": "The chain stops producing blocks", "zh-Hans": "链停止出块"},
+    "chain": {"en": "The Ethereum node's chain stops producing blocks", "zh-Hans": "以太坊停止出块"},
     "tls": {"en": "The TLS port serves a certificate that expired yesterday", "zh-Hans": "TLS端口证书已过期"},
-    "everything": {"en": "The ports are closed and the chain stands still", "zh-Hans": "端口关闭且链停止出块"},
+    "everything": {"en": "The ports are closed and every chain stands still", "zh-Hans": "端口关闭且链停止出块"},
 }
 _FILE = "control.json"
 _TIMEOUT_S = 30

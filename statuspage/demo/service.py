@@ -26,6 +26,8 @@ _COPY_S = 0.5
 _BUSINESS_S = 2.0
 _TRIM_S = 600.0
 _STALL_MS = 2500
+_FIRST = "ethereum"
+_CHAINS = {_FIRST: 1, "bsc": 56, "polygon": 137}  # EIP-155 chain ids
 
 
 class Demo:
@@ -45,12 +47,21 @@ class Demo:
         self._broken = self._remembered()
         self._expired: bool | None = None
         self.ledger = Ledger(data_dir / "ledger.db")
-        self.chain = Chain(data_dir / "chain.json", block_s=block_s, frozen=bool(self._broken & {"chain", "everything"}))
-        wallet = Wallet(self.ledger, self.chain, self._statements)
+        self._chains = {
+            name: Chain(data_dir / f"{name}.json", chain_id=chain_id, block_s=block_s, frozen=name in _frozen(self._broken))
+            for name, chain_id in _CHAINS.items()
+        }
+        nodes = {"/rpc" if name == _FIRST else f"/rpc/{name}": node for name, node in self._chains.items()}
+        wallet = Wallet(self.ledger, nodes, self._statements)
         self._http = Listener(wallet, host, port)
         self._https = Listener(wallet, host, tls_port)
         self._threads: list[threading.Thread] = []
         self._control: ControlServer | None = None
+
+    @property
+    def chain(self) -> Chain:
+        """The chain that `break chain` halts."""
+        return self._chains[_FIRST]
 
     @property
     def port(self) -> int:
@@ -92,7 +103,7 @@ class Demo:
             self.stop()
             raise
         tasks: list[tuple[float, Callable[[], None]]] = [
-            (self.chain.block_s, self.chain.produce), (_COPY_S, self._copy), (_BUSINESS_S, self._business),
+            (self.chain.block_s, self._produce), (_COPY_S, self._copy), (_BUSINESS_S, self._business),
             (_TRIM_S, self.ledger.trim),
         ]  # fmt: skip
         for seconds, task in tasks:
@@ -161,7 +172,8 @@ class Demo:
         self.ledger.refuse_writes("payments", refuse="payments" in broken)
         self.ledger.slow_standby(_STALL_MS if "slow-transfers" in broken else 0)
         self.ledger.lose_users(lost="login" in broken)
-        self.chain.freeze(frozen=bool(broken & {"chain", "everything"}))
+        for name, node in self._chains.items():
+            node.freeze(frozen=name in _frozen(broken))
         if "history" in broken:
             self._cut_statements()
         self._copy()
@@ -182,6 +194,10 @@ class Demo:
                 task()
             except Exception:  # noqa: BLE001 - logged; the next round may succeed
                 _LOG.exception("demo wallet: %s failed", task.__name__)
+
+    def _produce(self) -> None:
+        for node in self._chains.values():
+            node.produce()
 
     def _copy(self) -> None:
         """What a replication job does: displayed balances and ready-made statements, from the books."""
@@ -212,6 +228,11 @@ class Demo:
         if source != target:
             with contextlib.suppress(Refused, StorageFault):
                 self.ledger.transfer(source, target, random.randint(1, 500))
+
+
+def _frozen(broken: frozenset[str]) -> set[str]:
+    """The chains that stand still."""
+    return set(_CHAINS) if "everything" in broken else {_FIRST} if "chain" in broken else set()
 
 
 def _claim(data_dir: Path) -> IO[str]:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,10 @@ class Request:
 
 
 class Wallet:
-    """The application behind the demo's ports. `statements` is the folder of ready-made history files."""
+    """The application behind the demo's ports. `nodes`: path -> chain; `statements` is the folder of ready-made history files."""
 
-    def __init__(self, ledger: Ledger, node: chain.Chain, statements: Path) -> None:
+    def __init__(self, ledger: Ledger, nodes: Mapping[str, chain.Chain], statements: Path) -> None:
         self.ledger = ledger
-        self._node = node
         self._statements = statements
         self._sessions: dict[str, tuple[str, float]] = {}
         self._codes: dict[str, tuple[bytes, float]] = {}
@@ -94,7 +94,6 @@ class Wallet:
             ("POST", "/otp/verify"): self._check_code,
             ("POST", "/support/messages"): self._chat,
             ("GET", "/account"): self._account,
-            ("POST", "/rpc"): lambda request: Reply(200, chain.answer(self._node, request.body)),
             ("GET", "/login/health"): self._login_health,
             ("GET", "/balances/health"): self._balances_health,
             ("GET", "/transfers/health"): self._transfers_health,
@@ -104,6 +103,7 @@ class Wallet:
             ("GET", "/otp/health"): self._otp_health,
             ("GET", "/support/health"): self._support_health,
             ("GET", "/account/health"): self._account_health,
+            **{("POST", path): partial(_rpc, node) for path, node in nodes.items()},
         }
 
     def answer(self, method: str, path: str, request: Request) -> Reply:
@@ -262,6 +262,10 @@ class Wallet:
 
     def _account_health(self, _request: Request) -> Reply:
         return _json({"status": "ok", "name": PROBE, "accounts": len(self.ledger.accounts())})
+
+
+def _rpc(node: chain.Chain, request: Request) -> Reply:
+    return Reply(200, chain.answer(node, request.body))
 
 
 def _cents(raw: object) -> int:

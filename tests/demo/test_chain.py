@@ -76,3 +76,15 @@ def test_a_damaged_file_starts_a_new_chain(tmp_path):
     for content in ("", "[]", "[1]", "{"):
         path.write_text(content)
         assert Chain(path).head()[0] > 21_000_000
+
+
+def test_each_network_has_a_node_of_its_own_and_only_the_broken_one_stands_still(client, demo, until):
+    def ask(path, method):
+        return int(client.post(path, {"jsonrpc": "2.0", "id": 1, "method": method}).json["result"], 16)
+
+    demo.break_("chain")
+
+    halted, other = ask("/rpc", "eth_blockNumber"), ask("/rpc/bsc", "eth_blockNumber")
+    until(lambda: ask("/rpc/bsc", "eth_blockNumber") > other)
+    assert ask("/rpc", "eth_blockNumber") == halted
+    assert [ask(path, "eth_chainId") for path in ("/rpc", "/rpc/bsc", "/rpc/polygon")] == [1, 56, 137]
