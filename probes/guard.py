@@ -135,7 +135,8 @@ def judge(addresses: list[str], host: str, policy: Policy) -> list[str]:
     """
     for address in addresses:
         if not is_allowed(address, policy):
-            message = f"{host} leads to {address}, which may not be dialled{_hint(address, policy)}"
+            subject = address if address == host else f"{host} leads to {address}, which"
+            message = f"{subject} may not be dialled{_hint(address, policy)}"
             raise Refused(message)
     return addresses
 
@@ -163,7 +164,7 @@ def resolve_and_check(host: str, port: int, policy: Policy, timeout_s: float) ->
 
 def family_of(address: SockAddr) -> socket.AddressFamily:
     """The family a socket for `address` needs."""
-    return socket.AF_INET6 if len(address) == 4 else socket.AF_INET  # noqa: PLR2004 - the shape of socket addresses
+    return socket.AF_INET6 if len(address) == 4 else socket.AF_INET
 
 
 class Url(NamedTuple):
@@ -239,7 +240,7 @@ def parse_url(url: str) -> Url:
         message = "URL must name a plain host, with a port if needed"
         raise Refused(message)
     port = int(parts[2]) if parts[2] else _PORTS[scheme]
-    if not 0 < port < 65536:  # noqa: PLR2004 - the range of ports
+    if not 0 < port < 65536:
         message = f"port {port} does not exist"
         raise Refused(message)
     try:

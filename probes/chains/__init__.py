@@ -1,0 +1,1 @@
+"""Probes that speak a chain's own language."""

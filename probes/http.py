@@ -1,0 +1,289 @@
+"""The HTTP probe: one request on a fresh connection, its answer judged by `expect`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urljoin
+
+from probes import expect, guard
+from probes.expect import Assertion, Expectation
+from probes.options import (
+    Option,
+    Problem,
+    a_duration,
+    a_text,
+    an_int,
+    anything,
+    duration_s,
+    inside,
+    one_of,
+    take_target,
+    texts_by_name,
+)
+from probes.options import problems as option_problems
+from probes.result import CheckResult
+from probes.run import Failed, Run, class_of_errno
+from probes.secrets_at_use import has_reference
+from probes.spec import ProbeSpec
+from probes.transfer import MAX_BODY, Request, Transfer, TransferError
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_EXCERPT = 500
+
+OPTIONS = (
+    Option("method", "request method", one_of(*_METHODS), "GET, or POST with a body"),
+    Option("headers", "request headers; basic and bearer credentials go here", texts_by_name),
+    Option("body", "request body as text", a_text),
+    Option("json", "request body as JSON; sets Content-Type", anything),
+    Option("follow_redirects", "how many redirects to follow, each through the address guard", an_int(0, 10), "0"),
+    Option("http_version", "`2` where the server can, or `1.1` always", one_of("1.1", "2"), "2"),
+    Option("ca_file", "PEM file with the authorities to trust instead of the system's", a_text),
+    Option("max_body", "bytes of the body to read", an_int(0, 1024 * 1024), str(MAX_BODY)),
+    Option("degraded_above", "degraded when the whole run takes longer", a_duration),
+    Option("expect", "what the answer must be", inside(expect.OPTIONS), inner=expect.OPTIONS),
+)
+
+
+def normalise(value: object) -> tuple[str, dict[str, Any]]:
+    """`https://...`, or a mapping with `url`. Raises OptionError."""
+    return take_target(value, "url", "an address that begins with https:// or http://")
+
+
+def validate(target: str, options: Mapping[str, Any]) -> list[Problem]:
+    """All that is wrong. An address that is a reference is checked when it is used."""
+    found = url_problems(target) + option_problems(options, OPTIONS)
+    if "body" in options and "json" in options:
+        found.append((("json",), "give body or json, not both"))
+    for name, text in dict(options.get("headers") or {}).items() if isinstance(options.get("headers"), Mapping) else ():
+        if (
+            any(ord(character) < 32 or character == ":" for character in str(name))
+            or "\n" in str(text)
+            or "\r" in str(text)
+        ):
+            found.append((("headers", str(name)), "a header cannot hold a line break, nor its name a colon"))
+    return found
+
+
+def url_problems(target: str) -> list[Problem]:
+    """What is wrong with a target that is a URL, at path `url`."""
+    if not has_reference(target):
+        try:
+            guard.parse_url(target)
+        except guard.Refused as error:
+            return [(("url",), str(error))]
+    return []
+
+
+def authority(spec: ProbeSpec) -> str:
+    """Host and port."""
+    try:
+        return guard.parse_url(spec.target).authority
+    except guard.Refused:
+        return spec.target
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is derived from a spec once. `request` is None while it holds references, which are resolved at each use."""
+
+    expectation: Expectation
+    slow_ms: float | None
+    follow: int
+    request: Request | None
+
+
+def make_plan(spec: ProbeSpec) -> Plan:
+    """Compile the options of `spec`. Raises ValueError or Refused for what validate would have refused."""
+    options = spec.options
+    slow = options.get("degraded_above")
+    needs_secrets = has_reference(json.dumps([spec.target, options], default=str))
+    return Plan(
+        expect.compile_expectation(options.get("expect") or {}),
+        duration_s(slow) * 1000 if slow is not None else None,
+        options.get("follow_redirects", 0),
+        None if needs_secrets else make_request(spec.target, options),
+    )
+
+
+def make_request(target: str, options: Mapping[str, Any]) -> Request:
+    """The request these (resolved) options ask for. Raises Refused."""
+    headers = [f"{name}: {text}" for name, text in dict(options.get("headers") or {}).items()]
+    body: bytes | None = None
+    if "json" in options:
+        body = json.dumps(options["json"], ensure_ascii=False).encode()
+        headers.append("Content-Type: application/json")
+    elif "body" in options:
+        body = options["body"].encode()
+    if any("\n" in line or "\r" in line or "\0" in line for line in headers):
+        broken = Failed("unknown", "client_error", "a header holds a line break")
+        raise broken
+    return Request(
+        guard.parse_url(target),
+        options.get("method") or ("GET" if body is None else "POST"),
+        tuple(headers),
+        body,
+        options.get("max_body", MAX_BODY),
+        (options.get("expect") or {}).get("certificate_days") is not None,
+        options.get("ca_file"),
+        options.get("http_version", "2"),
+    )
+
+
+async def check(spec: ProbeSpec, run: Run) -> CheckResult:
+    """One request, followed redirects included, within one deadline."""
+    if run.plan is None:
+        run.plan = make_plan(spec)
+    plan: Plan = run.plan
+    request = plan.request or make_request(run.vault.resolve(spec.target), run.vault.resolve_all(spec.options))
+    for hop in range(plan.follow + 1):
+        transfer = await send(request, run)
+        try:
+            location = transfer.headers().get("location") if 300 <= transfer.status < 400 else None
+            if location is None or hop == plan.follow:
+                return judge(plan, request, transfer, run, location)
+            request = redirected(request, location, transfer.status)
+            run.evidence.setdefault("redirects", []).append(str(request.url))
+        finally:
+            run.client.release(transfer)
+    raise AssertionError
+
+
+async def send(request: Request, run: Run) -> Transfer:
+    """One transfer through the guard. The caller releases it. Raises Failed, Refused, NoAnswer."""
+    host = request.url.host
+    addresses = await run.addresses(host)
+    try:
+        transfer = await run.client.perform(request, run.policy, addresses, run.deadline)
+    except TransferError as error:
+        transfer = error.transfer
+        transfer.add_phases(run.phases)
+        run.evidence["dialled"] = transfer.dialled
+        if transfer.body_capped:
+            return transfer
+        try:
+            show(request, transfer, run)
+            raise failed(error) from None
+        finally:
+            run.client.release(transfer)
+    transfer.add_phases(run.phases)
+    run.evidence["dialled"] = transfer.dialled
+    return transfer
+
+
+# libcurl's numbers: https://curl.se/libcurl/c/libcurl-errors.html
+_CLASS_OF_CURL = {
+    1: "protocol", 6: "dns", 8: "protocol", 16: "protocol", 18: "reset", 28: "timeout", 35: "tls", 43: "internal",
+    51: "certificate", 52: "reset", 55: "reset", 56: "reset", 60: "certificate", 61: "protocol", 77: "internal",
+    83: "certificate", 90: "certificate", 91: "certificate", 92: "protocol", 95: "protocol", 100: "protocol",
+}  # fmt: skip
+
+
+def failed(error: TransferError) -> Failed:
+    """The verdict on a transfer that broke off."""
+    transfer = error.transfer
+    if transfer.refused:
+        return Failed("unknown", "blocked", f"{transfer.refused} may not be dialled")
+    if transfer.head_capped:
+        return Failed("down", "protocol", "the header is larger than 32 kB")
+    if error.code == 7:
+        number = transfer.errno
+        return Failed("down", class_of_errno(number) if number else "refused", f"connection failed: {error}")
+    name = _CLASS_OF_CURL.get(error.code, "protocol")
+    return Failed("unknown" if name == "internal" else "down", name, str(error) or f"transfer failed ({error.code})")
+
+
+def redirected(request: Request, location: str, status: int) -> Request:
+    """The request a redirect asks for. Credentials stay with the host they were meant for. Raises Failed."""
+    try:
+        url = guard.parse_url(urljoin(str(request.url), location))
+    except (guard.Refused, ValueError) as error:
+        refused = Failed("unknown", "blocked", f"redirect refused: {error}")
+        raise refused from None
+    keeps_method = status in (307, 308) or request.method in ("GET", "HEAD")
+    same = (url.scheme, url.host, url.port) == (request.url.scheme, request.url.host, request.url.port)
+    return Request(
+        url,
+        request.method if keeps_method else "GET",
+        request.headers if same else (),
+        request.body if keeps_method and same else None,
+        request.max_body,
+        request.certificates,
+        request.ca_file,
+        request.http_version,
+    )
+
+
+def judge(plan: Plan, request: Request, transfer: Transfer, run: Run, location: str | None) -> CheckResult:
+    """The verdict on an answer that came."""
+    expectation = plan.expectation
+    run.evidence["status"] = transfer.status
+    assertions = _judge_head(expectation, transfer, location, detail=run.detail)
+    if expectation.reads_body:
+        assertions += expect.judge_body(expectation, bytes(transfer.body), capped=transfer.body_capped)
+    if transfer.body_capped:
+        run.evidence["body_cut_at"] = len(transfer.body)
+    days = certificate_days(transfer) if request.certificates and request.url.scheme == "https" else None
+    if days is not None:
+        run.evidence["certificate_days"] = round(days, 1)
+    broken = next((each for each in assertions if not each.ok), None)
+    if broken is not None or run.detail:
+        show(request, transfer, run)
+        run.evidence["assertions"] = [each.to_json() for each in assertions]
+    if broken is not None:
+        return run.result("down", broken.error_class, f"{broken.what}: found {broken.found}")
+    if days is not None and expectation.certificate_days is not None and days < expectation.certificate_days:
+        return run.result("degraded", "certificate", f"the certificate ends in {days:.0f} days")
+    return run.timely("up", plan.slow_ms)
+
+
+def _judge_head(expectation: Expectation, transfer: Transfer, location: str | None, *, detail: bool) -> list[Assertion]:
+    """Status and headers. A good status is listed only where somebody will read it."""
+    found: list[Assertion] = []
+    status = transfer.status
+    if detail or status not in expectation.statuses:
+        shown = str(status) if location is None else f"{status}, to {location}"
+        error_class = "status" if location is None else "redirect"
+        found.append(
+            Assertion(f"status is {expectation.status_text}", status in expectation.statuses, shown, error_class)
+        )
+    if expectation.headers:
+        headers = transfer.headers()
+        for name, text in expectation.headers:
+            value = headers.get(name)
+            ok = value is not None and text.lower() in value.lower()
+            found.append(Assertion(f"header {name} contains {text!r}", ok, value or "not sent"))
+    return found
+
+
+def certificate_days(transfer: Transfer) -> float | None:
+    """Days until the first certificate of the chain ends, None when no chain was seen."""
+    ends = [entry["Expire date"] for entry in transfer.certificates() if "Expire date" in entry]
+    if not ends:
+        return None
+    soonest = min(datetime.strptime(text, "%b %d %H:%M:%S %Y %Z").replace(tzinfo=UTC) for text in ends)
+    return (soonest - datetime.now(UTC)).total_seconds() / 86400
+
+
+_HIDDEN = ("authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key")
+
+
+def show(request: Request, transfer: Transfer, run: Run) -> None:
+    """Put both heads and the beginning of the body into evidence. Values of credential headers are never shown."""
+    sent = [_hidden(line) for line in request.headers]
+    run.evidence["request"] = [f"{request.method} {_shown_url(run, request)}", *sent]
+    received = [line.decode("latin-1").strip() for line in transfer.head]
+    run.evidence["response"] = [_hidden(line) for line in received if line][:40]
+    run.evidence["body"] = transfer.body[:_EXCERPT].decode("utf-8", "replace")
+
+
+def _shown_url(run: Run, request: Request) -> str:
+    return run.spec.target if has_reference(run.spec.target) else str(request.url)
+
+
+def _hidden(line: str) -> str:
+    name, colon, _ = line.partition(":")
+    return f"{name}: ***" if colon and name.strip().lower() in _HIDDEN else line

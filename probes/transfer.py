@@ -1,0 +1,270 @@
+"""HTTP transfers on one event loop: libcurl's multi interface, a pool of easy handles, the guard on every socket.
+
+Costs decide the shape: making an easy handle and setting its options is a fifth of a probe, so handles are kept and a
+plain GET changes four options of them.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pycurl  # type: ignore[import-untyped]
+
+from probes.guard import Policy, Url, is_allowed
+from probes.resolve import Resolver
+
+MAX_BODY = 64 * 1024
+MAX_HEAD = 32 * 1024
+USER_AGENT = "wallet-statuspage-probe/1"
+_IDLE_HANDLES = 64
+_BOTH = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
+_VERSIONS = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to send, and how much of the answer to read. `headers` as `Name: value`."""
+
+    url: Url
+    method: str = "GET"
+    headers: tuple[str, ...] = ()
+    body: bytes | None = None
+    max_body: int = MAX_BODY
+    certificates: bool = False  # read the server's chain; costs about 100 us
+    ca_file: str | None = None
+    http_version: str = "2"
+    connect_only: bool = False  # end after the TLS handshake
+    insecure: bool = False  # look at a chain that was refused; never for a verdict
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a pooled handle needs no options beyond URL, headers, deadline and addresses."""
+        return self.method == "GET" and self.body is None and not self.certificates and self.ca_file is None
+
+
+def system_ca_file() -> str | None:
+    """The bundle OpenSSL would use here; the bundled libcurl knows no path of this system."""
+    paths = ssl.get_default_verify_paths()
+    for candidate in (os.environ.get("SSL_CERT_FILE"), paths.cafile, "/etc/ssl/certs/ca-certificates.crt"):
+        if candidate and os.path.exists(candidate):  # noqa: PTH110 - a path of OpenSSL's, handed on as it is
+            return candidate
+    return None
+
+
+class Transfer:
+    """One pooled easy handle and what the last transfer on it brought."""
+
+    def __init__(self, ca_file: str | None) -> None:
+        self.curl: Any = pycurl.Curl()
+        self._ca_file = ca_file
+        self._special = False
+        self._policy: Policy | None = None
+        self._max_body = MAX_BODY
+        self._head_size = 0
+        self.head: list[bytes] = []
+        self.body = bytearray()
+        self.body_capped = False
+        self.head_capped = False
+        self.dialled = ""
+        self.refused = ""
+        self._prepare()
+
+    def _prepare(self) -> None:
+        curl = self.curl
+        for option, value in (
+            (pycurl.NOSIGNAL, 1),
+            (pycurl.PROTOCOLS, _BOTH),
+            (pycurl.REDIR_PROTOCOLS, _BOTH),
+            (pycurl.FOLLOWLOCATION, 0),
+            (pycurl.PROXY, ""),
+            (pycurl.NOPROXY, "*"),
+            (pycurl.FRESH_CONNECT, 1),
+            (pycurl.FORBID_REUSE, 1),
+            (pycurl.SSL_VERIFYPEER, 1),
+            (pycurl.SSL_VERIFYHOST, 2),
+            (pycurl.SSL_SESSIONID_CACHE, 0),
+            (pycurl.HTTP09_ALLOWED, 0),
+            (pycurl.HTTP_CONTENT_DECODING, 0),
+            (pycurl.PATH_AS_IS, 1),
+            (pycurl.USERAGENT, USER_AGENT),
+            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS),
+            (pycurl.WRITEFUNCTION, self._on_body),
+            (pycurl.HEADERFUNCTION, self._on_head),
+            (pycurl.OPENSOCKETFUNCTION, self._on_socket),
+        ):
+            curl.setopt(option, value)
+        if self._ca_file:
+            curl.setopt(pycurl.CAINFO, self._ca_file)
+
+    def apply(self, request: Request, policy: Policy, addresses: list[str], left_s: float) -> None:
+        """Make the handle ready for `request`, to be dialled at `addresses` only."""
+        curl = self.curl
+        if self._special:
+            curl.reset()
+            self._prepare()
+        self._special = not request.is_plain or request.http_version != "2"
+        self._policy = policy
+        self._max_body = request.max_body
+        self._head_size = 0
+        self.head = []
+        self.body = bytearray()
+        self.body_capped = self.head_capped = False
+        self.dialled = self.refused = ""
+        url = request.url
+        curl.setopt(pycurl.URL, str(url))
+        curl.setopt(pycurl.HTTPHEADER, ["Accept-Encoding: identity", "Expect:", *request.headers])
+        curl.setopt(pycurl.TIMEOUT_MS, max(1, int(left_s * 1000)))
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(left_s * 1000)))
+        if addresses != [url.host]:
+            curl.setopt(pycurl.RESOLVE, [f"{url.host}:{url.port}:{','.join(map(_bracketed, addresses))}"])
+        if self._special:
+            self._apply_special(request)
+
+    def _apply_special(self, request: Request) -> None:
+        curl = self.curl
+        curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[request.http_version])
+        if request.body is not None:
+            curl.setopt(pycurl.POSTFIELDS, request.body)
+        if request.method == "HEAD":
+            curl.setopt(pycurl.NOBODY, 1)
+        elif request.method != "GET" or request.body is not None:
+            curl.setopt(pycurl.CUSTOMREQUEST, request.method)
+        if request.certificates:
+            curl.setopt(pycurl.OPT_CERTINFO, 1)
+        if request.ca_file is not None:
+            curl.setopt(pycurl.CAINFO, request.ca_file)
+        if request.connect_only:
+            curl.setopt(pycurl.CONNECT_ONLY, 1)
+        if request.insecure:
+            curl.setopt(pycurl.SSL_VERIFYPEER, 0)
+            curl.setopt(pycurl.SSL_VERIFYHOST, 0)
+
+    def _on_socket(self, _purpose: int, address: tuple[int, int, int, tuple[str, int]]) -> socket.socket | int:
+        ip = address[3][0]
+        if self._policy is None or not is_allowed(ip, self._policy):
+            self.refused = ip
+            return int(pycurl.SOCKET_BAD)
+        self.dialled = ip
+        return socket.socket(address[0], address[1], address[2])
+
+    def _on_head(self, line: bytes) -> int:
+        self._head_size += len(line)
+        if self._head_size > MAX_HEAD:
+            self.head_capped = True
+            return -1
+        if line.startswith(b"HTTP/") and self.head:
+            self.head.clear()  # an interim answer (100, 103) came first
+        self.head.append(line)
+        return len(line)
+
+    def _on_body(self, data: bytes) -> int:
+        room = self._max_body - len(self.body)
+        if len(data) > room:
+            self.body += data[:room]
+            self.body_capped = True
+            return -1
+        self.body += data
+        return len(data)
+
+    @property
+    def status(self) -> int:
+        """Status code of the answer, 0 for none."""
+        return int(self.curl.getinfo(pycurl.RESPONSE_CODE))
+
+    def headers(self) -> dict[str, str]:
+        """Header fields by lower-case name; repeated ones joined with a comma."""
+        found: dict[str, str] = {}
+        for line in self.head[1:]:
+            name, colon, value = line.decode("latin-1").partition(":")
+            if colon:
+                key, text = name.strip().lower(), value.strip()
+                found[key] = f"{found[key]}, {text}" if key in found else text
+        return found
+
+    def add_phases(self, phases: dict[str, float]) -> None:
+        """Add connect, tls, first_byte and body in ms; hops of a redirect add up."""
+        info = self.curl.getinfo
+        looked_up, connected = info(pycurl.NAMELOOKUP_TIME), info(pycurl.CONNECT_TIME)
+        secured, began, ended = info(pycurl.APPCONNECT_TIME), info(pycurl.STARTTRANSFER_TIME), info(pycurl.TOTAL_TIME)
+        ready = secured or connected
+        for name, length in (
+            ("connect", connected - looked_up if connected else 0.0),
+            ("tls", secured - connected if secured else 0.0),
+            ("first_byte", began - ready if began and ready else 0.0),
+            ("body", ended - began if began else 0.0),
+        ):
+            if length > 0:
+                phases[name] = round(phases.get(name, 0.0) + length * 1000, 3)
+
+    @property
+    def version(self) -> str:
+        """HTTP version of the answer as text."""
+        return self.head[0].split(b" ", 1)[0].decode("latin-1") if self.head else ""
+
+    def certificates(self) -> list[dict[str, str]]:
+        """The server's chain, leaf first, as libcurl's names and texts. Empty unless the request asked for it."""
+        return [dict(entry) for entry in self.curl.getinfo(pycurl.INFO_CERTINFO)]
+
+    @property
+    def errno(self) -> int:
+        """The operating system's number of a failed connection."""
+        return int(self.curl.getinfo(pycurl.OS_ERRNO))
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+class Client:
+    """What probes of one event loop share: the multi handle, idle easy handles, the resolver."""
+
+    def __init__(self, nameservers: tuple[str, ...] = ()) -> None:
+        self.resolver = Resolver(nameservers)
+        self._multi = pycurl.AsyncCurlMulti()
+        self._idle: list[Transfer] = []
+        self._ca_file = system_ca_file()
+
+    async def perform(self, request: Request, policy: Policy, addresses: list[str], deadline: float) -> Transfer:
+        """Run one transfer. Give the Transfer back with `release` once it was read.
+
+        Raises TransferError (with the Transfer, so that what had come is not lost).
+        """
+        transfer = self._idle.pop() if self._idle else Transfer(self._ca_file)
+        transfer.apply(request, policy, addresses, deadline - time.monotonic())
+        try:
+            await self._multi.add_handle(transfer.curl)
+        except pycurl.error as error:
+            raise TransferError(error.args[0], str(error.args[1]), transfer) from None
+        return transfer
+
+    def release(self, transfer: Transfer) -> None:
+        """Keep the handle for the next transfer."""
+        if len(self._idle) < _IDLE_HANDLES:
+            self._idle.append(transfer)
+        else:
+            transfer.curl.close()
+
+    def discard(self, transfer: Transfer) -> None:
+        """Close the handle, and with it a connection that ended after its handshake."""
+        transfer.curl.close()
+
+    async def close(self) -> None:
+        """Give every socket back."""
+        await self._multi.aclose()
+        for transfer in self._idle:
+            transfer.curl.close()
+        self._idle.clear()
+
+
+class TransferError(Exception):
+    """libcurl's number and words for a failed transfer."""
+
+    def __init__(self, code: int, text: str, transfer: Transfer) -> None:
+        super().__init__(text)
+        self.code = code
+        self.transfer = transfer
