@@ -143,19 +143,20 @@ class GuardedSession(requests.Session):
         """As requests' own, but every failure is a DeliveryError; a URL that cannot be written as a request is Permanent."""
         try:
             return super().request(*arguments, **named)
-        except (requests.RequestException, ValueError) as error:
+        except (requests.RequestException, ValueError):
             message = "the address cannot be used in a request"
-            raise Permanent(message) from error
+            raise Permanent(message) from None
 
     def send(self, request: requests.PreparedRequest, **_wishes: Any) -> requests.Response:  # noqa: ANN401 - requests' signature
         """Send `request` and read its capped body. What callers wish of time-outs, redirects and proxies is not granted.
 
+        Causes are not chained: what requests says repeats the address, and tracebacks are logged.
         Raises DeliveryError: Permanent (the guard refuses), Transient (nothing was sent), Unknown (sent, no answer in time).
         """
         try:
             guard.check_url(request.url or "", self.policy)
-        except guard.Refused as error:
-            raise _refusal() from error
+        except guard.Refused:
+            raise _refusal() from None
         _flight.begin(self.policy, self.deadline_s)
         state = _Cut()
         timer = threading.Timer(self.deadline_s, state.cut)
@@ -168,7 +169,7 @@ class GuardedSession(requests.Session):
             )
             body = _read(response)
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise _outcome(error, was_cut=state.was_cut) from error
+            raise _outcome(error, was_cut=state.was_cut) from None
         finally:
             timer.cancel()
         if state.was_cut:

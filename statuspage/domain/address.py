@@ -136,7 +136,7 @@ def push(raw: str, extra_hosts: Sequence[str] = ()) -> Address:
         data = json.loads(raw)
         endpoint, keys = data["endpoint"], data["keys"]
         point, auth = _decode(keys["p256dh"]), _decode(keys["auth"])
-    except (ValueError, KeyError, TypeError, binascii.Error):
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
         raise InvalidInput(message, "subscription") from None
     if not isinstance(endpoint, str) or len(point) != _P256_POINT_BYTES or point[0] != 4 or len(auth) != _AUTH_BYTES:
         raise InvalidInput(message, "subscription")

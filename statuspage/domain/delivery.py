@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import unicodedata
 from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 FIRST_BACKOFF_S = 2.0
 LONGEST_BACKOFF_S = 300.0
@@ -72,3 +76,10 @@ def keyword(text: str) -> str | None:
         if bare in words:
             return name
     return "stop" if len(folded) <= 400 and _STOP_IN_TEXT.search(folded) else None
+
+
+def push_public_key(scalar: bytes) -> str:
+    """The public half of the VAPID key, as browsers want it (uncompressed point, base64url without padding)."""
+    public = ec.derive_private_key(int.from_bytes(scalar, "big"), ec.SECP256R1()).public_key()
+    point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return base64.urlsafe_b64encode(point).rstrip(b"=").decode()

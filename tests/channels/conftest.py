@@ -6,10 +6,17 @@ import socket
 import ssl
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import trustme
+
+from statuspage.channels.console import Printer
+from statuspage.channels.registry import Message, Services
+from statuspage.channels.safehttp import Sessions
+from statuspage.clock import to_ms
+from statuspage.domain.notice import Facts
 
 
 class Recorder(ThreadingHTTPServer):
@@ -141,5 +148,71 @@ def drip():
                 time.sleep(0.1)
 
         return behave
+
+    return make
+
+
+NOW = datetime(2026, 11, 22, 5, 20, tzinfo=UTC)
+PAGE = {
+    "name": {"en": "Demo Wallet", "zh-Hans": "演示钱包"}, "url": "https://status.wallet.example", "time_zone": "Asia/Shanghai",
+    "languages": ["zh-Hans", "en"], "public_id": "pagepagepage",
+}  # fmt: skip
+TRANSFERS = {"public_id": "comptransfer", "names": {"en": "Transfers", "zh-Hans": "转账"}, "status": "major_outage",
+             "group_names": {"en": "Functions", "zh-Hans": "功能"}}  # fmt: skip
+
+
+@pytest.fixture
+def now():
+    return NOW
+
+
+@pytest.fixture
+def payload():
+    """A function that makes an outbox payload as actions/outbox.py writes it."""
+
+    def make(event="confirmed", **facts):
+        said = {
+            "kind": "incident", "status": "investigating", "impact": "critical", "components": {"transfers": "major_outage"},
+            "titles": {"en": "Some transfers are failing", "zh-Hans": "部分转账失败"}, "started_at": NOW - timedelta(minutes=5),
+            "confirmed_at": NOW, "eta_at": NOW + timedelta(hours=1), "next_update_by": NOW + timedelta(minutes=30),
+            "funds_safety": "unaffected_verified", **facts,
+        }  # fmt: skip
+        return {
+            "event": event, "suspected": False, "public_id": "abcdefgh1234", "number": "N-4K7Q", "kind": said["kind"],
+            "sequence": 2, "update_id": "updateupdate", "facts": Facts(**said).to_json(),
+            "changes": {"transfers": ["operational", "major_outage"]},
+            "bodies": {"en": "A **database** stopped. [more](https://x.example)", "zh-Hans": "一个数据库停止写入。"},
+            "components": {"transfers": TRANSFERS}, "page": PAGE, "at": to_ms(NOW), "created_at": to_ms(NOW), "monitors": [],
+            "backfilled": False,
+        }  # fmt: skip
+
+    return make
+
+
+@pytest.fixture
+def message(payload):
+    """A function that makes a message; `facts` go into the payload's facts."""
+
+    def make(channel="webhook", language="en", kind="notice_update", audience="public", event="confirmed", extra=None, **facts):
+        data = payload(event, **facts) if kind in {"notice_update", "page_oncall"} else {"page": PAGE}
+        return Message(
+            key="outbox-7-3", kind=kind, channel=channel, audience=audience, language=language, payload={**data, **(extra or {})},
+            urgency=1, created_at=NOW, expires_at=NOW + timedelta(hours=4), manage_url="https://status.wallet.example/subscribe/manage?x",
+        )  # fmt: skip
+
+    return make
+
+
+@pytest.fixture
+def services(authority):
+    """A function that makes the services of channels; loopback may be dialled by operators' messages only."""
+
+    def make(channels=None, now=lambda: NOW, **changes):
+        named = {
+            "sessions": Sessions(deadline_s=2, ca_file=authority[0]), "printer": Printer(stream=None),
+            "resolve": lambda text: text, "vapid": b"\x01" * 32, "now": now,
+            "channels": channels or {}, "allow_networks": ("127.0.0.0/8",), **changes,
+        }  # fmt: skip
+        return Services(**named)
 
     return make

@@ -1,0 +1,170 @@
+"""The one list of channels. Forms, console and deliverer read it; a channel is a file in this package and a row here.
+
+Channels are loaded by dotted path on first use: Twilio's SDK and the push library cost tens of megabytes that a page without
+them never pays.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:  # safehttp imports requests, which the web process does not need for a form
+    from statuspage.channels.console import Printer
+    from statuspage.channels.safehttp import Sessions
+
+
+class SettingRow(NamedTuple):
+    """One key below `channels.<name>` in wallet.yaml."""
+
+    key: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One delivery as a channel sees it. Everything but the address; frozen, so that a retry says the same again.
+
+    `key` is handed to the supplier as idempotency key. `payload` is the outbox row's. `manage_url` ends the subscription.
+    """
+
+    key: str
+    kind: str
+    channel: str
+    audience: str
+    language: str
+    payload: Mapping[str, Any]
+    urgency: int
+    created_at: datetime
+    expires_at: datetime
+    manage_url: str = ""
+
+    @property
+    def event(self) -> str:
+        """declared | confirmed | updated | resolved | reminder …; for a kind without events, the kind."""
+        return str(self.payload.get("event", self.kind))
+
+
+@dataclass(frozen=True)
+class Services:
+    """What channels share. `channels` and `allow_networks` are the applied settings, refreshed by the deliverer.
+
+    `resolve` turns ${env:NAME} into its value; it is given operators' texts only, never a visitor's.
+    `twilio_url` exists for tests against a local peer.
+    """
+
+    sessions: Sessions
+    printer: Printer
+    resolve: Callable[[str], str]
+    vapid: bytes
+    now: Callable[[], datetime]
+    channels: Mapping[str, Any] = field(default_factory=dict)
+    allow_networks: tuple[str, ...] = ()
+    twilio_url: str = ""
+
+    def settings_of(self, name: str) -> dict[str, Any]:
+        """The settings of one channel, {} when it is not configured."""
+        return dict(self.channels.get(name) or {})
+
+
+Send = Callable[[Message, str, Services], str]
+Find = Callable[[Message, str, Services], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What is known of a channel without loading it.
+
+    `title` and `explained` (what it sends, how often) are English sources for `_`.
+    `send(message, address, services) -> reference` raises a DeliveryError; `find`, of the same form, looks for a message whose
+    sending ended without an answer. `opt_in`: code (typed back), challenge (echoed), permission (asked by the browser), none.
+    `twin` sends instead while `account` is not among the settings. `parallel` bounds its threads, so that a slow supplier
+    delays no other.
+    `one_supplier`: an error of the supplier concerns every message of the channel, not one address.
+    """
+
+    name: str
+    title: str
+    explained: str
+    send: str
+    opt_in: str
+    find: str = ""
+    twin: str = ""
+    account: str = ""
+    templates: tuple[str, ...] = ()
+    settings: tuple[SettingRow, ...] = ()
+    visitor_can_subscribe: bool = True
+    parallel: int = 8
+    one_supplier: bool = False
+
+
+_ALL = (
+    Channel(
+        "sms", "SMS", "A short text when a problem is confirmed, when it changes and when it is over. A few a month.",
+        send="statuspage.channels.sms:send", find="statuspage.channels.sms:find", opt_in="code",
+        twin="statuspage.channels.console:send", account="twilio", templates=("messages/sms.txt",), parallel=8, one_supplier=True,
+        settings=(
+            SettingRow("twilio", "account_sid, auth_token, and messaging_service_sid or number. Without it texts are printed."),
+            SettingRow("countries", "Countries whose numbers may subscribe, such as [HK, SG]. None unless named."),
+            SettingRow("spend", "per_hour, per_month, currency: ceilings for messages to the public."),
+        ),
+    ),
+    Channel(
+        "webpush", "Browser notification", "A notification on this device, even while the page is closed.",
+        send="statuspage.channels.webpush:send", opt_in="permission", templates=("messages/push.txt",), parallel=16,
+        settings=(
+            SettingRow("contact", "mailto: or https: address that push services may write to."),
+        ),
+    ),
+    Channel(
+        "webhook", "Webhook", "A signed JSON message to your own server at every update.",
+        send="statuspage.channels.webhook:send", opt_in="challenge", parallel=16,
+    ),
+    Channel(
+        "console", "Console", "Printed by the process itself: for trials.",
+        send="statuspage.channels.console:send", opt_in="none", templates=("messages/sms.txt",), parallel=1,
+        visitor_can_subscribe=False,
+    ),
+)  # fmt: skip
+CHANNELS: dict[str, Channel] = {channel.name: channel for channel in _ALL}
+
+
+def is_offered(name: str, channels: Mapping[str, Any]) -> bool:
+    """Whether visitors may subscribe by this channel under the applied `channels` settings."""
+    channel = CHANNELS.get(name)
+    if channel is None or not channel.visitor_can_subscribe or channels.get(name) is None:
+        return False
+    return name != "sms" or bool(channels[name].get("countries"))
+
+
+def offered(channels: Mapping[str, Any]) -> list[Channel]:
+    """The channels of the subscribe form, in the order of the list."""
+    return [channel for channel in CHANNELS.values() if is_offered(channel.name, channels)]
+
+
+@cache
+def load(path: str) -> Callable[..., Any]:
+    """The function behind `package.module:name`."""
+    module, _, name = path.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def sender(name: str, services: Services) -> Send:
+    """How to send by this channel now: itself, or its twin while it has no account."""
+    channel = CHANNELS[name]
+    return load(channel.twin if _is_without_account(channel, services) else channel.send)
+
+
+def finder(name: str, services: Services) -> Find | None:
+    """How to look for a message whose sending ended without an answer; None where the supplier cannot tell."""
+    channel = CHANNELS[name]
+    return None if not channel.find or _is_without_account(channel, services) else load(channel.find)
+
+
+def _is_without_account(channel: Channel, services: Services) -> bool:
+    return bool(channel.twin) and not services.settings_of(channel.name).get(channel.account)
