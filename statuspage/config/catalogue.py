@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict
 
-from statuspage.config.fields import Amount, Day, Id, Interval, Line, Shape, Text
+from statuspage.config.fields import Day, Id, Interval, Line, Shape, Text
 
 Weight = Literal["normal", "critical"]
 
@@ -44,7 +44,7 @@ class Canary(Shape):
     """An address that always holds funds: a zero balance there is our fault."""
 
     address: Line
-    min_balance: Amount = 1
+    min_balance: Annotated[float, Field(gt=0)] | None = None  # in whole coins; nothing: any balance above zero will do
 
 
 class Chain(Shape):

@@ -16,6 +16,7 @@ from statuspage.config.fields import (
     PageAddress,
     Phone,
     Shape,
+    Switch,
     Text,
     WebAddress,
     ZoneName,
@@ -78,7 +79,7 @@ class Official(Shape):
 
 
 class PageShape(Shape):
-    """`page:`. The first language is the default."""
+    """`page:`. The first language is the default; `demo: true` says on the page that what it shows is made up."""
 
     name: Text
     url: PageAddress
@@ -90,7 +91,13 @@ class PageShape(Shape):
     brand: Brand = Brand()
     support: list[Support] = Field(default_factory=list)
     official: Official = Official()
+    demo: Switch = False
 
     def stored(self) -> dict[str, Any]:
         """The JSON form that `store.pages.load_page` reads."""
-        return self.model_dump(mode="json")
+        return {
+            "name": self.name, "url": self.url, "languages": list(self.languages), "time_zone": self.time_zone,
+            "custody": self.custody, "brand_color": self.brand.color, "logo": self.brand.logo,
+            "support": [item.model_dump(mode="json", exclude_defaults=True) for item in self.support],
+            "official": self.official.model_dump(mode="json", exclude_defaults=True), "is_demo": self.demo,
+        }  # fmt: skip

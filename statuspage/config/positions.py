@@ -15,6 +15,7 @@ import yaml
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
+TOO_LONG = f"the file is longer than the {MAX_BYTES} bytes that are read: split what it watches"
 
 Path = tuple[str | int, ...]
 
@@ -109,8 +110,7 @@ def read(text: str) -> Tree:
         tree.faults.append(Fault(_place_of(text, error.start), (), "this character cannot be stored as UTF-8: remove it"))
         return tree
     if too_long:
-        advice = f"the file is longer than the {MAX_BYTES} bytes that are read: split what it watches"
-        tree.faults.append(Fault(Place(1, 1), (), advice))
+        tree.faults.append(Fault(Place(1, 1), (), TOO_LONG))
         return tree
     try:
         _Builder(tree, yaml.parse(text, Loader=yaml.CSafeLoader)).document()

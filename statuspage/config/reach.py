@@ -6,7 +6,6 @@ import hashlib
 import json
 from typing import Annotated, Any
 
-from dateutil.rrule import rrulestr
 from pydantic import BeforeValidator, Field, model_validator
 
 from statuspage.config.fields import (
@@ -29,6 +28,8 @@ from statuspage.config.fields import (
     matching,
     refuse,
 )
+from statuspage.domain import windows
+from statuspage.errors import InvalidInput
 
 Country = Annotated[str, BeforeValidator(matching(r"[A-Z]{2}", "write a country code of two capitals, such as HK"))]
 Currency = Annotated[str, BeforeValidator(matching(r"[A-Z]{3}", "write a currency code such as USD"))]
@@ -39,13 +40,10 @@ Lead = Annotated[int, BeforeValidator(duration("5m", "60d"))]
 
 def _rule(value: object) -> str:
     text = line(value)
-    advice = 'write an RRULE such as "FREQ=MONTHLY;BYDAY=1TU" (DAILY, WEEKLY, MONTHLY or YEARLY)'
-    if not any(f"FREQ={name}" in text for name in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")) or "DTSTART" in text:
-        refuse(advice)
     try:
-        rrulestr(text, forceset=False)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):  # what dateutil raises for a bad rule
-        refuse(advice)
+        windows.check_rule(text)
+    except InvalidInput as error:
+        refuse(str(error))
     return text
 
 
@@ -149,14 +147,14 @@ class Maintenance(Shape):
     remind: list[Lead] = Field(default_factory=lambda: [86_400_000, 3_600_000])
 
     def stored(self, page_zone: str) -> dict[str, Any]:
-        """The JSON form; `key` stays the same as long as the window is the same, so that it is scheduled once."""
-        facts = {
-            "names": self.name, "components": self.components, "starts": self.starts, "lasts_s": self.lasts // 1000,
-            "repeats": self.repeats, "time_zone": self.time_zone or page_zone,
+        """The JSON form; `id` stays the same as long as the window is the same, so that it is announced once."""
+        zone = self.time_zone or page_zone
+        identity = json.dumps([self.components, self.starts, self.repeats, zone], separators=(",", ":"))
+        return {
+            "id": hashlib.sha256(identity.encode()).hexdigest()[:16], "name": self.name, "components": self.components,
+            "starts": self.starts, "lasts_s": self.lasts // 1000, "repeats": self.repeats, "time_zone": zone,
             "remind_before_s": sorted({lead // 1000 for lead in self.remind}, reverse=True),
         }  # fmt: skip
-        identity = json.dumps([facts["components"], self.starts, self.repeats, facts["time_zone"]], separators=(",", ":"))
-        return {"key": hashlib.sha256(identity.encode()).hexdigest()[:16], **facts}
 
 
 class Mirror(Shape):

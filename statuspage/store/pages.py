@@ -49,6 +49,7 @@ def load_page(conn: Connection) -> Page:
     data = load_meta(conn, "page")
     if not data:
         return NOTHING_APPLIED
+    data = {"public_id": load_meta(conn, "page_public_id", ""), **data}
     known = {name: data[name] for name in Page.__dataclass_fields__ if name in data}
     for name in ("languages", "support"):
         if name in known:
