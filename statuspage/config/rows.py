@@ -100,12 +100,12 @@ def _chain_monitor(own: ChainMonitor, config: Config) -> dict[str, Any]:
         component=component_of(own.chain, {"component": chain.component}),
         name=chains.names(own.chain, chain.name, config.languages),
         when_down="partial_outage",
-        supplier=own.supplier,
     )
     row = _monitor(monitor, own.check, config.document.defaults, config.document.allow_networks, config.languages, own.id)
-    interval_ms = chain.interval or chains.poll_ms(own.chain) or row["interval_ms"]
+    advised_ms = chains.poll_ms(own.chain) or row["interval_ms"]
+    interval_ms = chain.interval or min(advised_ms, row["interval_ms"])
     cut = {name: min(row[name], interval_ms) for name in ("timeout_ms", "retry_ms")}
-    return row | cut | {"interval_ms": interval_ms}
+    return row | cut | {"interval_ms": interval_ms, "supplier": own.supplier}
 
 
 def _settings(config: Config) -> dict[str, Any]:
