@@ -29,6 +29,7 @@ from statuspage.store.monitors import Monitor
 from statuspage.store.notices import Notice
 
 STORM_WINDOW = timedelta(seconds=60)
+BREATH = timedelta(seconds=5)
 NEXT_UPDATE = timedelta(minutes=30)
 _NAMED = 2  # components named in a title before it counts the rest
 
@@ -108,7 +109,7 @@ def _is_storm(found: Notice, policy: str, now: datetime) -> bool:
 
 def _open(conn: Connection, ctx: Context, group: list[Failing], policy: str, now: datetime) -> int:
     began = min(item.began_at for item in group)
-    claims = _claims({}, group)
+    claims = _claims(group)
     next_by = now + NEXT_UPDATE
     facts = Facts(
         "incident", "investigating", _text(conn, "suspected", "title", claims, began, next_by, group), components=claims,
@@ -136,24 +137,79 @@ def _join(conn: Connection, ctx: Context, found: Notice, group: list[Failing], n
     if found.recovered_at:
         store.change_notice(conn, found.id, {"recovered_at": None})
         store.add_change(conn, {"notices": [found.public_id]}, now)
-    claims = _claims(found.facts.components, group)
-    if found.touched or found.source != "monitor" or claims == found.facts.components:
+    settle(conn, ctx, store.by_id(conn, found.id), now)
+
+
+def settle_all(ctx: Context) -> int:
+    """Bring the public facts of machine notices up to what their monitors say; the number changed."""
+    now = ctx.now()
+    with ctx.db.read() as conn:
+        stale = [found.id for found in store.open_notices(conn) if _is_ours(found) and now - found.updated_at >= BREATH]
+        stale = [
+            notice_id
+            for notice_id in stale
+            if _claims_of(conn, notice_id) != store.by_id(conn, notice_id).facts.components
+        ]
+    for notice_id in stale:
+        with ctx.db.write() as conn:
+            settle(conn, ctx, store.by_id(conn, notice_id), now)
+    return len(stale)
+
+
+def settle(conn: Connection, ctx: Context, found: Notice, now: datetime) -> None:
+    """One update for all that failed or recovered since the last, at most every few seconds: a storm of thirteen monitors is
+    two updates, not thirteen. The end is said at once.
+    """
+    if not _is_ours(found) or not found.is_open:
         return
-    began = min(item.began_at for item in group)
-    grown = {item.monitor.component_id for item in group}
-    facts = replace(
-        found.facts, components=claims, titles=_text(conn, "suspected", "title", claims, began, now, group),
-        symptoms=tuple(sorted({*found.facts.symptoms, *(s for item in group for s in item.monitor.symptoms)})),
-    )  # fmt: skip
-    facts = replace(facts, impact=impact_for(facts))
-    body = _text(conn, "grown", "body", grown, began, found.next_update_by or now + NEXT_UPDATE, group)
-    step = Step(
-        MONITORS.name,
-        by_machine=True,
-        said=Said("suspected", EVERYONE, MACHINES),
-        monitors=tuple(i.to_json() for i in group),
+    claims = _claims_of(conn, found.id)
+    if claims == found.facts.components or (claims and now - found.updated_at < BREATH):
+        return
+    grown, gone = sorted(set(claims) - set(found.facts.components)), sorted(set(found.facts.components) - set(claims))
+    if claims:
+        titles = _text(conn, "suspected", "title", claims, now, now, ())
+        facts = replace(found.facts, components=claims, titles=titles, symptoms=_symptoms(conn, claims))
+        facts = replace(facts, impact=impact_for(facts))
+        said = Said("suspected", EVERYONE, MACHINES) if grown else None
+    else:
+        facts = replace(found.facts, status="resolved", components={}, next_update_by=None)
+        said = Said("resolved", EVERYONE, () if found.confirmed_at else MACHINES)
+    next_by = found.next_update_by or now + NEXT_UPDATE
+    parts = [_text(conn, "grown", "body", grown or claims, now, next_by, ())] if claims and (grown or not gone) else []
+    parts += [_text(conn, "recovered", "body", gone, now, now, ())] if gone else []
+    bodies = {tag: "\n\n".join(part[tag] for part in parts) for tag in parts[0]}
+    notices.append(
+        conn, ctx, found, Draft(facts, bodies, source="monitor"), Step(MONITORS.name, by_machine=True, said=said), now
     )
-    notices.append(conn, ctx, found, Draft(facts, body, source="monitor"), step, now)
+    if not claims:
+        page_on_call(conn, found, "resolved", now, [])
+
+
+def _is_ours(found: Notice) -> bool:
+    return found.source == "monitor" and not found.touched
+
+
+def _claims_of(conn: Connection, notice_id: int) -> dict[str, str]:
+    """What the monitors that are failing within a notice mean for their components."""
+    failing = set(store.failing_monitors(conn, notice_id))
+    if not failing:
+        return {}
+    active = monitor_store.active(conn)
+    claims: dict[str, str] = {}
+    for row in monitor_store.state_rows(conn):
+        monitor = active.get(row["monitor_id"])
+        if monitor is None or row["monitor_id"] not in failing:
+            continue
+        # A monitor that we cannot see just now is still what it was when it failed.
+        claim = status.DEGRADED if row["state"] == "degraded" else monitor.when_down
+        claims[monitor.component_id] = status.worst([claim, claims.get(monitor.component_id, claim)])
+    return claims
+
+
+def _symptoms(conn: Connection, component_ids: Iterable[str]) -> tuple[str, ...]:
+    wanted = set(component_ids)
+    rows = (item for item in monitor_store.active(conn).values() if item.component_id in wanted)
+    return tuple(sorted({symptom for item in rows for symptom in item.symptoms}))
 
 
 def clear_for(conn: Connection, ctx: Context, monitor_ids: Iterable[str], now: datetime) -> None:
@@ -163,10 +219,10 @@ def clear_for(conn: Connection, ctx: Context, monitor_ids: Iterable[str], now: d
         affected.update(dict.fromkeys(store.release_monitor(conn, monitor_id, now)))
     for notice_id in affected:
         found = store.by_id(conn, notice_id)
-        if found.touched or found.source != "monitor":
-            _suggest_recovery(conn, found, now)
+        if _is_ours(found):
+            settle(conn, ctx, found, now)
         else:
-            _shrink(conn, ctx, found, now)
+            _suggest_recovery(conn, found, now)
 
 
 def _suggest_recovery(conn: Connection, found: Notice, now: datetime) -> None:
@@ -175,29 +231,6 @@ def _suggest_recovery(conn: Connection, found: Notice, now: datetime) -> None:
     store.change_notice(conn, found.id, {"recovered_at": now})
     store.add_change(conn, {"notices": [found.public_id]}, now)
     page_on_call(conn, found, "recovered", now, [])
-
-
-def _shrink(conn: Connection, ctx: Context, found: Notice, now: datetime) -> None:
-    """Let go of components whose monitors all recovered; end the notice when none is left."""
-    failing = set(store.failing_monitors(conn, found.id))
-    seen = component_store.seen(conn, found.facts.components)
-    still = {row.component_id for row in seen if row.monitor_id in failing}
-    claims = {key: value for key, value in found.facts.components.items() if key in still}
-    if claims == found.facts.components:
-        return
-    gone = set(found.facts.components) - still
-    if claims:
-        facts = replace(found.facts, components=claims, titles=_text(conn, "suspected", "title", claims, now, now, ()))
-        facts = replace(facts, impact=impact_for(facts))
-    else:
-        facts = replace(found.facts, status="resolved", components={}, next_update_by=None)
-    said = Said("resolved", EVERYONE, () if found.confirmed_at else MACHINES) if not claims else None
-    body = _text(conn, "recovered", "body", gone, now, now, ())
-    notices.append(
-        conn, ctx, found, Draft(facts, body, source="monitor"), Step(MONITORS.name, by_machine=True, said=said), now
-    )
-    if not claims:
-        page_on_call(conn, found, "resolved", now, [])
 
 
 def page_on_call(conn: Connection, found: Notice, event: str, now: datetime, monitors: list[dict[str, Any]]) -> None:
@@ -232,8 +265,8 @@ def _parent_is_down(monitor: Monitor, rows: Sequence[RowMapping]) -> bool:
     return any(row["monitor_id"] == monitor.depends_on and row["state"] == "down" for row in rows)
 
 
-def _claims(present: dict[str, str], group: Sequence[Failing]) -> dict[str, str]:
-    claims = dict(present)
+def _claims(group: Sequence[Failing]) -> dict[str, str]:
+    claims: dict[str, str] = {}
     for item in group:
         component_id = item.monitor.component_id
         claims[component_id] = status.worst([item.claim, claims.get(component_id, item.claim)])

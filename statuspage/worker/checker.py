@@ -11,7 +11,7 @@ from typing import Protocol
 
 from probes.result import CheckResult
 from probes.spec import ProbeSpec
-from statuspage.actions import checks
+from statuspage.actions import checks, suspicions
 from statuspage.actions.checks import Book
 from statuspage.actions.context import Context
 from statuspage.errors import Conflict, Unavailable
@@ -88,6 +88,7 @@ class Checker:
                     stop.wait(DRAIN_S)
                 if time.monotonic() >= reload_at:
                     seen_change = self._reload(book, engine, seen_change)
+                    self._settle()
                     reload_at = time.monotonic() + RELOAD_S
         finally:
             engine.stop()
@@ -139,6 +140,12 @@ class Checker:
             if self._asked.setdefault(request["monitor_id"], request["id"]) == request["id"]:
                 engine.run_now(request["monitor_id"])
         return newest
+
+    def _settle(self) -> None:
+        try:
+            suspicions.settle_all(self._ctx)
+        except Unavailable as error:
+            log.warning("notices wait: %s", error)
 
     def _answer(self, batch: list[CheckResult]) -> None:
         if not self._asked:

@@ -1,7 +1,7 @@
 from sqlalchemy import select
 from stage import LIN, NAMES, Probe, add_monitor, incident
 
-from statuspage.actions import maintenance, notices
+from statuspage.actions import maintenance, notices, suspicions
 from statuspage.domain.notice import Draft, Facts
 from statuspage.store import notices as store
 from statuspage.store.schema import catalogue, checks, delivery
@@ -88,9 +88,25 @@ def test_an_untouched_notice_ends_by_itself(wallet, probe):
     assert ("notice_update", "resolved", ("webhook",)) in said(wallet)
 
 
+def test_a_rolling_storm_is_a_few_updates_not_one_per_monitor(wallet, probe):
+    for monitor in EVERYTHING[:4]:
+        probe.sees("down", monitor, times=3)
+    settle(wallet, probe)
+
+    [notice] = opened(wallet)
+    assert set(notice.facts.components) == set(NAMES)
+    assert notice.version <= 3
+
+
+def settle(ctx, probe):
+    probe.clock.pass_(seconds=6)
+    suspicions.settle_all(ctx)
+
+
 def test_a_storm_shrinks_as_its_parts_recover(wallet, probe):
     probe.sees("down", "transfers-api", "login-api", times=3)
     probe.sees("up", "login-api", times=2)
+    settle(wallet, probe)
 
     [notice] = opened(wallet)
     assert set(notice.facts.components) == {"transfers"}
