@@ -7,7 +7,7 @@ gettext catalogues read at start (templates/translations/<tag>/*.po, source text
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -119,6 +119,22 @@ def moment_words(at: datetime, zone: str, language: str) -> str:
 def weekday_words(at: datetime, zone: str, language: str) -> str:
     """Tue / 周二."""
     return format_datetime(at, "EEE", tzinfo=ZoneInfo(zone), locale=locale(language))
+
+
+def short_day_words(day: date, language: str) -> str:
+    """22 Nov / 11月22日, where the year goes without saying."""
+    return format_date(day, "M月d日" if language == "zh-Hans" else "d MMM", locale=locale(language))
+
+
+def month_words(day: date, language: str) -> str:
+    """November 2026 / 2026年11月."""
+    return format_date(day, "y年M月" if language == "zh-Hans" else "LLLL y", locale=locale(language))
+
+
+def language_name(language: str) -> str:
+    """A language in its own words: English, 中文."""
+    own = Locale(locale(language).language)
+    return own.get_language_name(own.language) or language
 
 
 def duration_words(seconds: float, language: str) -> str:

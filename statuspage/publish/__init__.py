@@ -1,1 +1,1 @@
-"""The public site as files: what depends on what, and how it gets onto disk whole."""
+"""The public site as files: what depends on what, rendering through Flask's routes, atomic writes, feeds, Statuspage's JSON."""

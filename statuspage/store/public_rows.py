@@ -1,0 +1,199 @@
+"""Rows as the public may see them, read with tolerance: a damaged row costs that row's details and nothing else.
+
+Columns are read raw (text and integers) and decoded one by one, because a JSON column that does not parse would otherwise
+abort the whole result, and with it the page.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, Text, select, type_coerce
+
+from statuspage.clock import from_ms
+from statuspage.domain import lifecycle, status
+from statuspage.domain.notice import Facts
+from statuspage.domain.uptime import Seconds
+from statuspage.store.public_views import ComponentView, GroupView, NoticeView, SignatureView, UpdateView
+from statuspage.store.schema.catalogue import component_groups, components
+from statuspage.store.schema.checks import daily_uptime
+from statuspage.store.schema.notices import log, notice_updates, notices
+from statuspage.store.types import Big, Json, UtcTime
+
+LOG = logging.getLogger(__name__)
+_CHUNK = 500  # bound parameters of one IN; SQLite's limit is 32,766
+_EPOCH = from_ms(0)
+Raw = Mapping[str, Any]
+
+
+def raw(table: Table, names: Iterable[str]) -> Select[Any]:
+    """A select of `names` from `table` without decoding times and JSON."""
+    return select(*(_raw_column(table, name) for name in names))
+
+
+def _raw_column(table: Table, name: str) -> Any:  # noqa: ANN401 - a labelled column
+    column = table.c[name]
+    if isinstance(column.type, Json):
+        return type_coerce(column, Text).label(name)
+    return type_coerce(column, Big).label(name) if isinstance(column.type, UtcTime) else column
+
+
+def _json(text: Any, kind: type, where: str) -> Any:  # noqa: ANN401 - the decoded value, of type `kind`
+    try:
+        value = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        value = None
+    if isinstance(value, kind):
+        return value
+    LOG.error("damaged row: %s is no %s; shown without it", where, kind.__name__)
+    return kind()
+
+
+def _texts(text: Any, where: str) -> dict[str, str]:  # noqa: ANN401 - what the column holds
+    found = _json(text, dict, where)
+    return {str(language): words for language, words in found.items() if isinstance(words, str)}
+
+
+def _time(ms: Any) -> datetime | None:  # noqa: ANN401 - what the column holds
+    try:
+        return None if ms is None else from_ms(ms)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+
+
+def _facts(row: Raw, where: str) -> Facts | None:
+    try:
+        facts = Facts.from_json(json.loads(row["facts"]))
+        # The fields templates walk through; a wrong shape here would fail half way through a page.
+        shapes = (facts.titles, facts.components, facts.funds_text, facts.funds_basis, facts.not_affected, facts.scope,
+                  facts.advice_do, facts.advice_dont, facts.remedy)  # fmt: skip
+        if all(isinstance(shape, dict) for shape in shapes):
+            return facts
+    except (TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+        pass
+    LOG.error("damaged row: facts of %s cannot be read; shown by number and status only", where)
+    return None
+
+
+_COMPONENT = ("id", "public_id", "group_id", "names", "descriptions", "position", "status", "status_at", "start_date",
+              "created_at", "updated_at")  # fmt: skip
+_GROUP = ("id", "public_id", "names", "notes", "position", "created_at", "updated_at")
+_NOTICE = ("id", "public_id", "number", "kind", "status", "source", "facts", "impact", "demo", "backfilled", "touched",
+           "created_at", "published_at", "updated_at", "started_at", "resolved_at", "recovered_at", "scheduled_for")  # fmt: skip
+_UPDATE = ("id", "public_id", "notice_id", "sequence", "status", "bodies", "facts", "changes", "display_at", "created_at",
+           "by_machine", "notify", "corrects_id")  # fmt: skip
+
+
+def load_components(conn: Connection, since_day: str) -> tuple[ComponentView, ...]:
+    """Components that are not archived, in order, each with its daily rows from `since_day` on."""
+    days = load_days(conn, since_day)
+    statement = raw(components, _COMPONENT).where(components.c.archived_at.is_(None))
+    statement = statement.order_by(components.c.position, components.c.id)
+    return tuple(_component(row, days.get(row["id"], {})) for row in conn.execute(statement).mappings())
+
+
+def _component(row: Raw, days: Mapping[date, Seconds]) -> ComponentView:
+    where = f"component {row['id']}"
+    return ComponentView(
+        id=row["id"], public_id=row["public_id"], group_id=row["group_id"],
+        names=_texts(row["names"], where) or {"en": row["id"]}, descriptions=_texts(row["descriptions"], where),
+        position=row["position"], status=row["status"] if row["status"] in status.RANK else status.UNKNOWN,
+        status_at=_time(row["status_at"]) or _EPOCH, start_date=row["start_date"], created_at=_time(row["created_at"]) or _EPOCH,
+        updated_at=_time(row["updated_at"]) or _EPOCH, days=days,
+    )  # fmt: skip
+
+
+def load_days(conn: Connection, since_day: str) -> dict[str, dict[date, Seconds]]:
+    """Seconds per component and day: one query however many components there are."""
+    day = daily_uptime.c
+    statement = select(day.component_id, day.day, day.up_s, day.unknown_s, day.degraded_s, day.partial_s, day.major_s,
+                       day.maintenance_s).where(day.day >= since_day)  # fmt: skip
+    out: dict[str, dict[date, Seconds]] = defaultdict(dict)
+    for component_id, text, *seconds in conn.execute(statement):
+        out[component_id][date.fromisoformat(text)] = Seconds(*seconds)
+    return out
+
+
+def load_groups(conn: Connection, all_components: Sequence[ComponentView]) -> tuple[GroupView, ...]:
+    """Groups that have components, in order."""
+    statement = raw(component_groups, _GROUP).where(component_groups.c.archived_at.is_(None))
+    found = []
+    for row in conn.execute(statement.order_by(component_groups.c.position, component_groups.c.id)).mappings():
+        where = f"group {row['id']}"
+        members = tuple(component for component in all_components if component.group_id == row["id"])
+        group = GroupView(
+            id=row["id"], public_id=row["public_id"], names=_texts(row["names"], where) or {"en": row["id"]},
+            notes=_texts(row["notes"], where), position=row["position"], created_at=_time(row["created_at"]) or _EPOCH,
+            updated_at=_time(row["updated_at"]) or _EPOCH, components=members,
+        )  # fmt: skip
+        if members:
+            found.append(group)
+    return tuple(found)
+
+
+def published() -> Select[Any]:
+    """A select of published notices: the one place that says what published means."""
+    return raw(notices, _NOTICE).where(notices.c.visibility == "public", notices.c.published_at.is_not(None))
+
+
+def load_notices(conn: Connection, statement: Select[Any]) -> tuple[NoticeView, ...]:
+    """The notices of a `published()` statement, with their updates and log entries."""
+    rows = [dict(row) for row in conn.execute(statement).mappings() if row["kind"] in lifecycle.KINDS]
+    updates = _updates(conn, [row["id"] for row in rows])
+    return tuple(_notice(row, tuple(updates.get(row["id"], ()))) for row in rows)
+
+
+def _notice(row: Raw, updates: tuple[UpdateView, ...]) -> NoticeView:
+    facts = _facts(row, f"notice {row['number']}")
+    known = row["status"] in lifecycle.STATUSES[row["kind"]]
+    state = row["status"] if known else lifecycle.first_status(row["kind"])
+    created_at = _time(row["created_at"]) or _EPOCH
+    published_at = _time(row["published_at"]) or created_at
+    return NoticeView(
+        id=row["id"], public_id=row["public_id"], number=row["number"], kind=row["kind"], status=state, source=row["source"],
+        facts=facts or Facts(kind=row["kind"], status=state, titles={"en": row["number"]}, confirmed_at=published_at),
+        impact=row["impact"] if row["impact"] in status.IMPACTS else "none",
+        demo=bool(row["demo"]), backfilled=bool(row["backfilled"]), touched=bool(row["touched"]), created_at=created_at,
+        published_at=published_at, updated_at=_time(row["updated_at"]) or published_at,
+        started_at=_time(row["started_at"]) or _time(row["scheduled_for"]) or published_at, resolved_at=_time(row["resolved_at"]),
+        recovered_at=_time(row["recovered_at"]), updates=updates, is_damaged=facts is None,
+    )  # fmt: skip
+
+
+def _updates(conn: Connection, notice_ids: Sequence[int]) -> dict[int, list[UpdateView]]:
+    out: dict[int, list[UpdateView]] = defaultdict(list)
+    for start in range(0, len(notice_ids), _CHUNK):
+        part = notice_ids[start : start + _CHUNK]
+        signatures = {
+            row.update_id: SignatureView(row.n, row.hash, row.key_id, row.signature)
+            for row in conn.execute(
+                select(log.c.update_id, log.c.n, log.c.hash, log.c.key_id, log.c.signature).where(
+                    log.c.notice_id.in_(part)
+                )
+            )
+        }
+        statement = raw(notice_updates, _UPDATE).where(notice_updates.c.notice_id.in_(part))
+        for row in conn.execute(
+            statement.order_by(notice_updates.c.notice_id, notice_updates.c.sequence.desc())
+        ).mappings():
+            out[row["notice_id"]].append(_update(row, signatures.get(row["id"])))
+    return out
+
+
+def _update(row: Raw, signature: SignatureView | None) -> UpdateView:
+    where = f"update {row['public_id']}"
+    display_at = _time(row["display_at"]) or _time(row["created_at"]) or _EPOCH
+    changes = _json(row["changes"], dict, where)
+    return UpdateView(
+        id=row["id"], public_id=row["public_id"], sequence=row["sequence"], status=row["status"],
+        bodies=_texts(row["bodies"], where),
+        facts=_facts(row, where) or Facts(kind="incident", status=row["status"], titles={}, confirmed_at=display_at),
+        changes={key: pair for key, pair in changes.items() if isinstance(pair, list) and len(pair) == 2},
+        display_at=display_at, created_at=_time(row["created_at"]) or display_at, by_machine=bool(row["by_machine"]),
+        notify=bool(row["notify"]), corrects_id=row["corrects_id"], signature=signature,
+    )  # fmt: skip

@@ -1,0 +1,165 @@
+"""What machines read: Statuspage's JSON, feeds, live.json, the signed log, keys, health, assets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask, Response, abort, g
+
+from statuspage.clock import iso
+from statuspage.errors import Unavailable
+from statuspage.publish import api, feeds
+from statuspage.store import notices, public
+from statuspage.store.public_views import NoticeView, PublicView
+from statuspage.web.site import assets
+from statuspage.web.site.context import snapshot, version
+from statuspage.web.site.services import Services
+
+SILENT = timedelta(seconds=90)  # a loop that has not reported for so long is taken for dead
+_LOG_PAGE = 1000
+_FEED_TYPES = {"rss": "application/rss+xml; charset=utf-8", "atom": "application/atom+xml; charset=utf-8"}
+Builder = Callable[[PublicView], dict[str, Any]]
+
+
+def _incidents(choose: Callable[[PublicView], list[NoticeView]], key: str = "incidents") -> Builder:
+    return lambda view: api.document(view, **{key: [api.incident(view, notice) for notice in choose(view)]})
+
+
+def _planned(choose: Callable[[PublicView], list[NoticeView]]) -> Builder:
+    return _incidents(choose, "scheduled_maintenances")
+
+
+# Statuspage's paths below /api/v2/, each with what it holds.
+DOCUMENTS: dict[str, Builder] = {
+    "summary": api.summary,
+    "status": lambda view: api.document(view, status=api.roll_up(view), x_wallet=api.about(view)),
+    "components": lambda view: api.document(view, components=api.components(view)),
+    "incidents": _incidents(api.incidents),
+    "incidents/unresolved": _incidents(api.unresolved),
+    "scheduled-maintenances": _planned(api.maintenances),
+    "scheduled-maintenances/upcoming": _planned(lambda view: list(view.upcoming)),
+    "scheduled-maintenances/active": _planned(lambda view: list(view.active)),
+}
+
+
+def register(app: Flask, services: Services) -> None:
+    """Add every document to `app`."""
+    for name, build in DOCUMENTS.items():
+        app.add_url_rule(f"/api/v2/{name}.json", f"api_{name}", lambda build=build: document(services, build))
+    app.add_url_rule("/api/v2/incidents/<public_id>.json", "api_incident", lambda public_id: incident(services, public_id))
+    for form in ("rss", "atom"):
+        for rule, name in ((f"/history.{form}", "feed"), (f"/components/<component_id>/history.{form}", "component_feed")):
+            view = lambda component_id=None, form=form: feed(services, form, component_id)  # noqa: E731 - bound in a loop
+            app.add_url_rule(rule, f"{name}_{form}", view)
+            app.add_url_rule(f"/<lang:language>{rule}", f"{name}_{form}_in", view)
+    app.add_url_rule("/live.json", "live", lambda: live(services))
+    app.add_url_rule("/log.json", "log", lambda: log(services))
+    app.add_url_rule("/log/<int:n>", "log_entry", lambda n: log_entry(services, n))
+    app.add_url_rule("/key.json", "key", lambda: public_keys(services))
+    app.add_url_rule("/healthz", "healthz", lambda: health(services))
+    app.add_url_rule("/static/<name>", "static", lambda name: static(services, name))
+
+
+def answer(data: object, code: int = 200) -> Response:
+    """JSON as bytes that are the same for the same data."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return Response(text, code, content_type="application/json; charset=utf-8")
+
+
+def document(services: Services, build: Builder) -> Response:
+    """One of DOCUMENTS."""
+    with snapshot(services) as held:
+        return answer(build(held.view))
+
+
+def incident(services: Services, public_id: str) -> Response:
+    """/api/v2/incidents/<id>.json, also for a maintenance."""
+    with snapshot(services) as held:
+        found = held.remember(("notice", public_id), lambda: public.load_notice(held.conn, public_id))
+        if found is None:
+            abort(404)
+        return answer(api.document(held.view, incident=api.incident(held.view, found)))
+
+
+def feed(services: Services, form: str, component_id: str | None) -> Response:
+    """A feed; without a language in the path it is in the page's default one, whatever the reader's browser asks for."""
+    with snapshot(services) as held:
+        if component_id is not None and component_id not in held.view.by_id:
+            abort(404)
+        language = g.language or held.view.page.default_language
+        return Response(feeds.feed(held.view, language, form, component_id=component_id), content_type=_FEED_TYPES[form])
+
+
+def live(services: Services) -> Response:
+    """What the page polls: whether its version is still the newest, when we last checked, how things stand."""
+    with snapshot(services) as held:
+        view = held.view
+        found = {"version": version(view), "checked_at": iso(view.checked_at) if view.checked_at else None,
+                 "verdict": view.verdict.level}  # fmt: skip
+        return answer({**found, "blind": True} if view.is_blind else found)
+
+
+def log(services: Services) -> Response:
+    """The newest entries of the signed log, oldest first; each whole under /log/<n>."""
+    with snapshot(services) as held:
+        head = notices.log_head(held.conn)
+        first = max(1, int(head["n"]) - _LOG_PAGE + 1) if head else 1
+        rows = notices.log_rows(held.conn, first, _LOG_PAGE)
+        entries = [{"n": row["n"], "at": iso(row["at"]), "hash": row["hash"], "prev_hash": row["prev_hash"],
+                    "key_id": row["key_id"], "signature": row["signature"]} for row in rows]  # fmt: skip
+        return answer({"head": {"n": head["n"], "hash": head["hash"]} if head else None, "first": first, "entries": entries})
+
+
+def log_entry(services: Services, n: int) -> Response:
+    """One entry: the signed bytes as they are, and the texts that its hashes stand for, as far as they were not withdrawn."""
+    with snapshot(services) as held:
+        rows = notices.log_rows(held.conn, n, 1)
+        if not rows or rows[0]["n"] != n:
+            abort(404)
+        row = rows[0]
+        hashes = json.loads(row["payload"]).get("bodies", {})
+        return answer({
+            "n": row["n"], "at": iso(row["at"]), "payload": row["payload"], "hash": row["hash"], "prev_hash": row["prev_hash"],
+            "key_id": row["key_id"], "signature": row["signature"],
+            "bodies": notices.bodies_of(held.conn, hashes.values() if isinstance(hashes, dict) else ()),
+        })  # fmt: skip
+
+
+def public_keys(services: Services) -> Response:
+    """The public halves of the keys that signed the log, old ones included."""
+    with snapshot(services) as held:
+        rows = public.signing_keys(held.conn)
+        return answer({"keys": [
+            {"id": row["id"], "algorithm": "Ed25519", "public_key": row["public_key"], "valid_from": iso(row["valid_from"]),
+             "valid_until": iso(row["valid_until"]) if row["valid_until"] else None}
+            for row in rows
+        ]})  # fmt: skip
+
+
+def health(services: Services) -> Response:
+    """200 while every loop that ever reported still does, else 503. Says nothing that is not public."""
+    now = services.now()
+    try:
+        with services.db.read() as conn:
+            beats = {name: at for name, at in public.load_heartbeats(conn).items() if name in services.watched}
+    except Unavailable:
+        return answer({"ok": False, "database": "does not answer", "loops": {}}, 503)
+    loops = {name: {"at": iso(at), "age_s": max(0, int((now - at).total_seconds()))} for name, at in sorted(beats.items())}
+    silent = [name for name, at in beats.items() if now - at > SILENT]
+    return answer({"ok": not silent, "silent": sorted(silent), "loops": loops}, 503 if silent else 200)
+
+
+def static(services: Services, name: str) -> Response:
+    """An asset. One asked for under an older name gets today's content and is not kept."""
+    with snapshot(services) as held:
+        found = assets.find(name, assets.brand(held.view.page.brand_color))
+    if found is None:
+        abort(404)
+    asset, is_current = found
+    response = Response(asset.body, content_type=asset.content_type)
+    if not is_current:
+        response.headers["Cache-Control"] = "no-cache"
+    return response

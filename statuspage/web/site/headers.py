@@ -1,0 +1,56 @@
+"""Headers of every public response, in one place: Flask's and the fast path's. Baseline: reliability.md 5.1."""
+
+from __future__ import annotations
+
+# 'self' alone: no inline script or style, nothing from another host, no framing, no eval.
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; script-src 'self'; connect-src 'self'; "
+    "worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; "
+    "require-trusted-types-for 'script'"
+)
+_SAFE = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)
+_PAGE = (
+    ("Content-Security-Policy", POLICY),
+    ("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    *_SAFE,
+)
+# JSON, feeds and badges are read by other sites' scripts; they say nothing that is not public.
+_DATA = (
+    ("Access-Control-Allow-Origin", "*"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox"),
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+    *_SAFE,
+)
+_HSTS = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+
+# A cache may show an old page for at most 300 s when we are gone: longer, and a blind page would look green.
+CACHE_PAGE = "public, max-age=10, stale-while-revalidate=30, stale-if-error=300"
+CACHE_DATA = "public, max-age=10, stale-if-error=300"
+CACHE_LIVE = "public, max-age=2, stale-if-error=30"
+CACHE_ASSET = "public, max-age=31536000, immutable"
+CACHE_NEVER = "no-store"
+
+
+def is_data(path: str) -> bool:
+    """Whether `path` is for machines: JSON, feeds, the log."""
+    return path.endswith((".json", ".rss", ".atom", ".svg")) or path.startswith(("/api/", "/log/"))
+
+
+def security(path: str, *, hsts: bool) -> list[tuple[str, str]]:
+    """The headers that depend on nothing but the kind of path."""
+    chosen = _DATA if is_data(path) else _PAGE
+    return [*chosen, _HSTS] if hsts else list(chosen)
+
+
+def cache_control(path: str) -> str:
+    """How long a published answer may be kept."""
+    if path == "/live.json":
+        return CACHE_LIVE
+    if path.startswith("/static/"):
+        return CACHE_ASSET
+    return CACHE_DATA if is_data(path) else CACHE_PAGE

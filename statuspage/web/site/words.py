@@ -1,0 +1,105 @@
+"""Sentences that depend on what is going on: the verdict, since when, names in a row. Words for ids are the catalogue's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from statuspage import i18n
+from statuspage.domain import status, verdict
+from statuspage.store.public_views import NoticeView, PublicView
+
+CSS = {
+    status.OPERATIONAL: "ok", status.UNKNOWN: "unknown", status.MAINTENANCE: "work", status.DEGRADED: "degraded",
+    status.PARTIAL: "partial", status.MAJOR: "major",
+}  # fmt: skip
+CSS_OF_LEVEL = {
+    verdict.OK: "ok", verdict.UNKNOWN: "unknown", verdict.MAINTENANCE: "work", verdict.DEGRADED: "degraded",
+    verdict.SUSPECTED: "degraded", verdict.DOWN: "major",
+}  # fmt: skip
+_CSS_OF_IMPACT = {"critical": "major", "major": "partial", "minor": "degraded", "maintenance": "work", "none": "unknown"}
+_NAMED = 3  # more names than this make the verdict unreadable on a phone
+
+
+def css_of_notice(notice: NoticeView) -> str:
+    """The colour class of a notice's card."""
+    if not notice.is_open:
+        return "ok" if notice.kind in ("incident", "security") else "unknown"
+    if notice.kind == "maintenance":
+        return "work"
+    if notice.kind == "advisory":
+        return "unknown"
+    return "degraded" if notice.is_suspected else _CSS_OF_IMPACT[notice.impact]
+
+
+def since(at: datetime, now: datetime, zone: str, language: str) -> str:
+    """13:20 on the same local day, 21 Nov 2026, 13:20 otherwise; the zone stands in the line below."""
+    if at.astimezone(ZoneInfo(zone)).date() == now.astimezone(ZoneInfo(zone)).date():
+        return i18n.time_words(at, zone)
+    gap = " " if language == "zh-Hans" else ", "
+    return f"{i18n.day_words(at, zone, language)}{gap}{i18n.time_words(at, zone)}"
+
+
+def together(names: Iterable[str], language: str) -> str:
+    """Names in a row, at most three, then how many more."""
+    known = list(names)
+    comma = "、" if language == "zh-Hans" else ", "
+    first = comma.join(known[:_NAMED])
+    rest = len(known) - _NAMED
+    return i18n.gettext(language, "%(names)s and %(count)s more", names=first, count=rest) if rest > 0 else first
+
+
+def headline(view: PublicView, language: str) -> str:
+    """The verdict in one line. Only a person's word makes it say that something is down."""
+    found = view.verdict
+    names = together((i18n.pick(view.by_id[key].names, language) for key in found.component_ids), language)
+    when = since(found.since_at, view.now, view.page.time_zone, language) if found.since_at else ""
+    return i18n.gettext(language, _sentence(view), names=names, time=when)
+
+
+def _sentence(view: PublicView) -> str:
+    found = view.verdict
+    if not view.components:
+        return "Nothing is watched yet"
+    if found.level == verdict.UNKNOWN:
+        some = 0 < len(found.component_ids) < len(view.components)
+        return "We cannot tell whether this works: %(names)s" if some else _SENTENCES[verdict.UNKNOWN]
+    return _NAMELESS[found.level] if not found.component_ids else _named(view)
+
+
+def _named(view: PublicView) -> str:
+    found = view.verdict
+    if found.level == verdict.DOWN and all(view.by_id[key].status == status.PARTIAL for key in found.component_ids):
+        return "%(names)s: partly failing since %(time)s"
+    return _SENTENCES[found.level]
+
+
+_SENTENCES = {
+    verdict.OK: "Everything works",
+    verdict.UNKNOWN: "We cannot see at the moment whether everything works",
+    verdict.MAINTENANCE: "Under maintenance: %(names)s",
+    verdict.DEGRADED: "%(names)s: slow or unreliable since %(time)s",
+    verdict.SUSPECTED: "We see a problem with %(names)s, not confirmed yet",
+    verdict.DOWN: "%(names)s: not working since %(time)s",
+}
+_NAMELESS = {
+    **_SENTENCES,
+    verdict.DEGRADED: "There is a problem since %(time)s: see below",
+    verdict.SUSPECTED: "We see a problem, not confirmed yet",
+    verdict.DOWN: "There is a serious problem since %(time)s: see below",
+}
+
+
+def remainder(view: PublicView, language: str) -> str:
+    """What the headline leaves open: whether the rest works. Empty when it is about everything."""
+    found = view.verdict
+    if found.level in (verdict.OK, verdict.UNKNOWN) or not found.component_ids:
+        return ""
+    others = [component for component in view.components if component.id not in found.component_ids]
+    if not others:
+        return ""
+    if all(component.status == status.OPERATIONAL for component in others):
+        return i18n.gettext(language, "Everything else works")
+    affected = sum(component.status != status.OPERATIONAL for component in others)
+    return i18n.gettext(language, "%(count)s more affected, see below", count=affected)
