@@ -38,6 +38,7 @@ class Endpoint(Shape):
     url: Line  # http(s) or wss; judged by the probe
     role: Literal["own", "reference"] = "own"
     supplier: Line = ""
+    headers: dict[Line, Line] = Field(default_factory=dict)
 
 
 class Canary(Shape):
@@ -59,6 +60,8 @@ class Chain(Shape):
     canary: Canary | None = None
     capabilities: list[Literal["send", "receive", "balances", "fees", "swap", "bridge"]] = Field(default_factory=list)
     interval: Interval | None = None
+    head_age_degraded: Interval | None = None
+    head_age_down: Interval | None = None
     symptoms: list[Line] = Field(default_factory=list)
     template: Line = ""
     weight: Weight = "normal"

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from probes.registry import PROBES
+from statuspage.config.catalogue import Chain
 from statuspage.config.kinds import Check, Finding, nearest, read_check
 from statuspage.config.positions import Path, plain, read
 
@@ -92,7 +93,7 @@ def _endpoints(name: str, chain: dict[str, Any], family: str) -> tuple[dict[str,
         ):
             continue
         place: Path = ("chains", name, "endpoints", index, "url")
-        check, found = read_check(family, _value(name, chain, endpoint["url"]), place)
+        check, found = read_check(family, _value(name, chain, endpoint), place)
         findings += [_placed(name, place, path, message) for path, message in found]
         if check:
             number = "" if not monitors else f"-{len(monitors) + 1}"
@@ -103,21 +104,24 @@ def _endpoints(name: str, chain: dict[str, Any], family: str) -> tuple[dict[str,
 
 
 def _placed(name: str, place: Path, path: Path, message: str) -> Finding:
-    """What the probe says against the canary belongs to the canary; anything else to the endpoint."""
+    """What the probe says against a key of the chain belongs there; anything else to the endpoint."""
     inner = path[len(place) :]
-    return (("chains", name, *inner) if inner[:1] == ("canary",) else place), message
+    if inner[:1] == ("headers",):
+        return (*place[:-1], *inner), message
+    return (("chains", name, *inner) if inner and inner[0] in Chain.model_fields else place), message
 
 
-def _value(name: str, chain: dict[str, Any], url: str) -> dict[str, Any]:
+def _value(name: str, chain: dict[str, Any], endpoint: dict[str, Any]) -> dict[str, Any]:
     """What the probe of the family reads: the registry's facts, the file's over them."""
     facts = registry().get(name, {})
-    value: dict[str, Any] = {"url": url}
+    value: dict[str, Any] = {"url": endpoint["url"]}
     chain_id = chain.get("id", facts.get("id"))
     if isinstance(chain_id, int):
         value["chain_id"] = chain_id
     lag_s = facts.get("lag_s")
     if isinstance(lag_s, list) and len(lag_s) == 2:
         value |= {"head_age_degraded": f"{lag_s[0]}s", "head_age_down": f"{lag_s[1]}s"}
-    if isinstance(chain.get("canary"), dict):
-        value["canary"] = chain["canary"]
+    value |= {key: chain[key] for key in ("head_age_degraded", "head_age_down", "canary") if chain.get(key) is not None}
+    if endpoint.get("headers"):
+        value["headers"] = endpoint["headers"]
     return value
