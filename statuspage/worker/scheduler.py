@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
-import requests
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from statuspage.actions import configured_windows, maintenance, rollups
+from probes import guard
+from statuspage.actions import configured_windows, heartbeats, maintenance, rollups
 from statuspage.actions.context import Context
-from statuspage.errors import Unavailable
+from statuspage.channels.safehttp import GuardedSession
+from statuspage.errors import DeliveryError, Unavailable
 from statuspage.settings import Settings
 from statuspage.store import monitors, pages
 from statuspage.worker.election import Election
@@ -22,6 +23,8 @@ from statuspage.worker.election import Election
 log = logging.getLogger(__name__)
 
 FRESH = timedelta(seconds=90)
+# The outside heartbeat is the operator's own setting and may well stand in the operator's own network.
+_HEARTBEAT_NETWORKS = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,10 @@ def _heartbeat(ctx: Context, settings: Settings) -> object:
     if not settings.heartbeat_url or stale_loops(ctx):
         return None
     try:
-        return requests.get(settings.heartbeat_url, timeout=10, allow_redirects=False).status_code
-    except requests.RequestException as error:
-        log.warning("outside heartbeat failed: %s", type(error).__name__)
+        with GuardedSession(guard.operator_policy(_HEARTBEAT_NETWORKS)) as session:
+            return session.get(settings.heartbeat_url).status_code
+    except DeliveryError as error:
+        log.warning("outside heartbeat failed: %s", error)
         return None
 
 
@@ -136,7 +140,6 @@ class Scheduler:
 
     def _beat(self) -> None:
         try:
-            with self._ctx.db.write() as conn:
-                monitors.beat(conn, "scheduler", self._ctx.now())
+            heartbeats.beat(self._ctx.db, "scheduler", self._ctx.now())
         except Unavailable as error:
             log.warning("heartbeat waits: %s", error)
