@@ -112,7 +112,7 @@ class _Handler(logging.StreamHandler[TextIO]):
         self.stream.write(f"a log record of {record.pathname}:{record.lineno} could not be formatted\n")
 
 
-def setup(form: str, level: str, stream: TextIO | None = None) -> None:
+def configure(form: str, level: str, stream: TextIO | None = None) -> None:
     """Log to `stream` (standard error) as `form` (plain or json) from `level` on; uncaught errors go the same way.
 
     Raises SettingsError for a form or level that does not exist.

@@ -67,14 +67,16 @@ def nginx(authority, tmp_path, free_port):
     page, console, plain, tls = (free_port() for _ in range(4))
     text = (EXAMPLES / "nginx" / "statuspage.conf").read_text()
     for pattern, instead in [
-        (r"    listen \[::\]:.*\n", ""), (r"listen 80;", f"listen 127.0.0.1:{plain};"), (r"listen 443 ", f"listen 127.0.0.1:{tls} "),
+        (r"    listen \[::\]:.*\n", ""),
+        (r"listen 80;", f"listen 127.0.0.1:{plain};"), (r"listen 443 ", f"listen 127.0.0.1:{tls} "),
         (r"127\.0\.0\.1:8000", f"127.0.0.1:{page}"), (r"127\.0\.0\.1:8002", f"127.0.0.1:{console}"),
         (r"/etc/ssl/", f"{tmp_path}/"), (r"/var/cache/nginx", str(tmp_path)),
     ]:  # fmt: skip
         text, count = re.subn(pattern, instead, text)
         assert count, f"{pattern} is not in the example"
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    paths = "".join(f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in kinds)
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    paths = "".join(f"{kind}_temp_path {tmp_path}/{kind}; " for kind in kinds)
     user = "user root;" if os.geteuid() == 0 else ""
     (tmp_path / "nginx.conf").write_text(
         f"{user} daemon off; pid {tmp_path}/pid; error_log stderr; events {{}} http {{ {paths} {text} }}"
@@ -127,7 +129,7 @@ def test_nginx_shows_the_last_page_while_statuspage_is_gone(nginx, authority):
     with serving(page):
         before = fetch(authority, "status.wallet.example", tls, "/history")
 
-    time.sleep(1.2)  # longer than max-age
+    time.sleep(2.5)  # longer than max-age, which nginx counts in whole seconds
     after = fetch(authority, "status.wallet.example", tls, "/history")
 
     assert before == after

@@ -29,7 +29,7 @@ def log():
 
     def start(form="plain", level="DEBUG"):
         stream = io.StringIO()
-        logs.setup(form, level, stream)
+        logs.configure(form, level, stream)
         return stream
 
     yield start
@@ -187,7 +187,7 @@ def test_an_error_that_ends_a_thread_is_logged_and_searched(log):
 def test_an_error_that_ends_the_process_is_logged_and_searched():
     program = f"""
 from statuspage import logs
-logs.setup("plain", "INFO")
+logs.configure("plain", "INFO")
 raise ValueError("x password=" + {SENTINEL[::-1]!r}[::-1])
 """
 
@@ -212,4 +212,4 @@ def test_warnings_go_the_same_way(log):
 @pytest.mark.parametrize(("form", "level", "setting"), [("xml", "INFO", "LOG_FORMAT"), ("json", "LOUD", "LOG_LEVEL")])
 def test_an_unknown_form_or_level_is_refused_with_what_to_write(form, level, setting):
     with pytest.raises(SettingsError, match=rf"{setting} is .*: write "):
-        logs.setup(form, level)
+        logs.configure(form, level)
