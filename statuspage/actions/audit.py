@@ -18,7 +18,12 @@ _LOCK = 7_246_801  # any number that no other advisory lock of ours uses
 
 
 def write(  # noqa: PLR0917 - who, what, whom, in this order everywhere
-    connection: Connection, at: datetime, actor: str, action: str, subject: str, details: Mapping[str, Any] | None = None
+    connection: Connection,
+    at: datetime,
+    actor: str,
+    action: str,
+    subject: str,
+    details: Mapping[str, Any] | None = None,
 ) -> None:
     """Append one row, in the caller's transaction: what is not written down did not happen.
 
@@ -47,7 +52,9 @@ def first_broken(connection: Connection) -> int | None:
     """The id of the first row that does not follow from the one before it; None when the chain is whole."""
     previous = GENESIS
     for row in connection.execute(select(audit_log).order_by(audit_log.c.id)).yield_per(1000):
-        if row.prev_hash != previous or row.hash != row_hash(previous, row.at, (row.actor, row.action, row.subject), row.details):
+        if row.prev_hash != previous or row.hash != row_hash(
+            previous, row.at, (row.actor, row.action, row.subject), row.details
+        ):
             return int(row.id)
         previous = row.hash
     return None

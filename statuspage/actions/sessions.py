@@ -42,12 +42,16 @@ def sign_in_with_link(ctx: Context, token: str, client: Client) -> str:
     with ctx.db.write() as connection:
         owner = store.link_owner(connection, hashed, now)
         used = connection.execute(
-            update(credentials).where(credentials.c.secret_hash == hashed, credentials.c.used_at.is_(None)).values(used_at=now)
+            update(credentials)
+            .where(credentials.c.secret_hash == hashed, credentials.c.used_at.is_(None))
+            .values(used_at=now)
         )
         if owner is None or used.rowcount != 1:
             message = "this link was used already or is older than 24 hours: ask for a new one"
             raise NotAllowed(message)
-        audit.write(connection, now, owner.name, "session.sign_in", owner.name, {"via": "link", "prefix": client.prefix})
+        audit.write(
+            connection, now, owner.name, "session.sign_in", owner.name, {"via": "link", "prefix": client.prefix}
+        )
         limits.remember(connection, ctx.keys.seal, _KNOWN, f"{owner.name} {client.prefix}", now)
         return _open(connection, owner.id, "link", client, now, two_factor=False)
 
@@ -87,7 +91,9 @@ def give_code(ctx: Context, session: store.Session, code: str, client: Client) -
         if not by_app and not operators.use_recovery_code(connection, ctx, owner.id, code, now):
             message = "that code does not fit or was used already: wait for the next one"
             raise NotAllowed(message)
-        audit.write(connection, now, owner.name, "session.two_factor", owner.name, {"by": "app" if by_app else "recovery code"})
+        audit.write(
+            connection, now, owner.name, "session.two_factor", owner.name, {"by": "app" if by_app else "recovery code"}
+        )
         return _renew(connection, session, client, now)
 
 
@@ -119,7 +125,9 @@ def revoke_others(ctx: Context, actor: Actor, keep: str) -> int:
     now = ctx.now()
     with ctx.db.write() as connection:
         owner = select(operators_table.c.id).where(operators_table.c.name == actor.name).scalar_subquery()
-        gone = connection.execute(delete(sessions).where(sessions.c.operator_id == owner, sessions.c.token_hash != keep))
+        gone = connection.execute(
+            delete(sessions).where(sessions.c.operator_id == owner, sessions.c.token_hash != keep)
+        )
         audit.write(connection, now, actor.name, "session.revoke", actor.name, {"count": gone.rowcount})
         return gone.rowcount
 
@@ -145,7 +153,9 @@ def _renew(connection: Connection, session: store.Session, client: Client, now: 
     return _open(connection, session.operator.id, session.via, client, now, two_factor=True)
 
 
-def _open(connection: Connection, operator_id: int, via: str, client: Client, now: datetime, *, two_factor: bool) -> str:
+def _open(
+    connection: Connection, operator_id: int, via: str, client: Client, now: datetime, *, two_factor: bool
+) -> str:
     # Rows that are over are swept here: the table stays small without a job of its own.
     connection.execute(delete(sessions).where(sessions.c.expires_at < now))
     token = sealing.new_token()

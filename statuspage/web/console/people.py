@@ -1,0 +1,73 @@
+"""Operators and the audit log: for admins."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from statuspage.actions import audit as audit_actions
+from statuspage.actions import operators as operator_actions
+from statuspage.actions.context import ROLES
+from statuspage.errors import InvalidInput
+from statuspage.store import operators
+from statuspage.web.console.respond import actor, go, language, render, services
+
+routes = Blueprint("people", __name__)
+
+
+@routes.get("/audit")
+def audit() -> BaseResponse:
+    """Who did what, newest first, and whether the chain is whole."""
+    search = request.args.get("q", "")[:100]
+    before = request.args.get("before", type=int)
+    with services().ctx.db.read() as connection:
+        rows = operators.audit(connection, search=search, before_id=before)
+        broken = audit_actions.first_broken(connection)
+    return render("audit.html", rows=rows, search=search, broken=broken)
+
+
+@routes.get("/operators")
+def index() -> BaseResponse:
+    """Everyone who may use the console."""
+    return _index()
+
+
+@routes.post("/operators")
+def create() -> BaseResponse:
+    """Make an operator; the page shows their one-time link, once."""
+    name = request.form.get("name", "").strip().lower()
+    token = operator_actions.create(
+        services().ctx, actor(), name=name, display_name=request.form.get("display_name", ""),
+        role=request.form.get("role", ""), language=request.form.get("language", language()),
+    )  # fmt: skip
+    return _index(link_for=name, token=token)
+
+
+@routes.post("/operators/<name>")
+def change(name: str) -> BaseResponse:
+    """Role, new link, reset of the second factor, disable, enable: named by `do`."""
+    ctx, who, do = services().ctx, actor(), request.form.get("do", "")
+    with_link = {
+        "link": operator_actions.new_sign_in_link,
+        "reset": operator_actions.reset_two_factor,
+        "enable": operator_actions.enable,
+    }
+    if do in with_link:
+        return _index(link_for=name, token=with_link[do](ctx, who, name))
+    if do == "role":
+        operator_actions.set_role(ctx, who, name, request.form.get("role", ""))
+    elif do == "disable":
+        operator_actions.disable(ctx, who, name)
+    else:
+        message = f"no such step: {do!r}"
+        raise InvalidInput(message, "do")
+    return go("/operators?said=changed")
+
+
+def _index(*, link_for: str = "", token: str = "") -> BaseResponse:
+    with services().ctx.db.read() as connection:
+        everyone = operators.all_operators(connection)
+    address = services().address
+    port = f":{address.port}" if address.port else ""
+    link = f"{address.scheme}://{address.host}{port}/sign-in/link?token={token}" if token else ""
+    return render("operators.html", everyone=everyone, roles=ROLES, link_for=link_for, link=link)
