@@ -13,6 +13,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY statuspage/ statuspage/
 COPY probes/ probes/
 COPY templates/ templates/
+COPY examples/demo-wallet.yaml examples/
 RUN /opt/tools/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels .
 RUN python -m venv --without-pip /opt/statuspage
 RUN /opt/tools/bin/python -m pip --python /opt/statuspage/bin/python install --quiet --no-index --no-deps --compile /wheels/*.whl

@@ -112,6 +112,8 @@ def copy(words, place):
         if (ROOT / source).is_dir():
             shutil.copytree(ROOT / source, destination, ignore=shutil.ignore_patterns("__pycache__"))
         else:
+            if target.endswith("/"):
+                destination.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / source, destination)
 
 

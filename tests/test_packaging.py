@@ -75,11 +75,13 @@ def test_the_wheel_holds_our_code_and_every_template_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
 
-    assert inside == sources("statuspage") | sources("probes") | {f"statuspage/{name}" for name in sources("templates")}
+    moved = {f"statuspage/{name}" for name in [*sources("templates"), "examples/demo-wallet.yaml"]}
+    assert inside == sources("statuspage") | sources("probes") | moved
 
 
-def test_no_copy_of_the_templates_lies_in_the_package_of_the_checkout():
-    assert not (ROOT / "statuspage" / "templates").exists()
+@pytest.mark.parametrize("folder", ["templates", "examples"])
+def test_no_copy_of_what_moves_lies_in_the_package_of_the_checkout(folder):
+    assert not (ROOT / "statuspage" / folder).exists()
 
 
 def test_the_source_archive_can_do_what_the_repository_can(dist):
