@@ -101,16 +101,17 @@ class Scenario:
         start_at = now - timedelta(minutes=step.at_min)
         final = lifecycle.is_final(self.kind, step.status)
         planned = self.kind == "maintenance"
+        opens_at = start_at + timedelta(minutes=min(0, *(each.at_min for each in self.steps if each.status != "scheduled")))
         facts = Facts(
             kind=self.kind,
             status=step.status,
             titles=fill_all(self.titles, variables),
             impact=self.impact,
             components={} if final else dict(self.components),
-            started_at=None if planned and step.status == "scheduled" else start_at,
+            started_at=None if planned and step.status == "scheduled" else opens_at,
             confirmed_at=start_at + timedelta(minutes=self.steps[0].at_min),
             resolved_at=now if final else None,
-            scheduled_for=start_at if planned else None,
+            scheduled_for=opens_at if planned else None,
             scheduled_until=start_at + timedelta(minutes=self.duration_min) if planned else None,
             cause=self.cause,
             attribution=self.attribution,
@@ -152,7 +153,7 @@ class Scenario:
     def clock_values(self, now: datetime, zone: str, update_index: int = 0) -> dict[str, dict[str, str]]:
         """Values of the time placeholders by language, as they hold at `now` in `zone` for that update."""
         draft = self.draft(now, {}, update_index)
-        start_at = draft.facts.scheduled_for or draft.facts.started_at or now
+        start_at = now - timedelta(minutes=self.steps[min(update_index, len(self.steps) - 1)].at_min)
         eta_at = draft.facts.eta_at or start_at + timedelta(minutes=max(self.eta_min, self.steps[-1].at_min))
         next_at = draft.facts.next_update_by or now + timedelta(minutes=30)
         end_at = draft.facts.scheduled_until or start_at + timedelta(minutes=self.duration_min)

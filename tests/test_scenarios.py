@@ -185,3 +185,13 @@ def test_the_catalogue_is_found_by_a_process_that_starts_elsewhere(tmp_path):
     )  # fmt: skip
 
     assert int(done.stdout) == len(catalogue().scenarios) >= 20
+
+
+def test_a_window_opens_when_its_pause_begins_not_when_the_upgrade_does():
+    scenario = catalogue().scenario("chain-hardfork")
+
+    announced, begun = scenario.draft(NOW, {}, 0).facts, scenario.draft(NOW, {}, 1).facts
+
+    assert announced.scheduled_for == NOW + timedelta(minutes=4320 - 30)
+    assert (begun.scheduled_for, begun.scheduled_until) == (NOW, NOW + timedelta(minutes=120))
+    assert scenario.clock_values(NOW, "UTC", 1)["en"]["start"] == "05:50"

@@ -159,7 +159,9 @@ def append(conn: Connection, ctx: Context, found: Notice, draft: Draft, step: St
     is_public = visibility == "public"
     touched_ids = set(found.facts.components) | set(facts.components)
     before = component_store.load(conn, touched_ids)
-    notices.set_components(conn, found.id, {} if lifecycle.is_final(found.kind, facts.status) else facts.components)
+    if not lifecycle.is_final(found.kind, facts.status):
+        # The last claims stay with an ended notice: its component's page lists it, and uptime knows whose maintenance it was.
+        notices.set_components(conn, found.id, facts.components)
     notices.change_notice(conn, found.id, _projection(found, facts, step, at, is_public=is_public))
     if is_public and not found.backfilled:
         components.refresh(conn, touched_ids, now, source="notice", reason=found.number, actor=step.author)
