@@ -66,10 +66,12 @@ def monitors_of(chains: Any) -> tuple[dict[str, ChainMonitor], list[Finding], li
         family = chain.get("family") or registry().get(name, {}).get("family")
         if family is None:
             errors.append((path, _stranger(name)))
+        elif not isinstance(family, str):
+            continue  # the schema says what to write
         elif family not in PROBES:
             warnings.append((path, f"shown, but not watched: this release has no check for the {family} family"))
         else:
-            found, wrong = _endpoints(name, chain, str(family))
+            found, wrong = _endpoints(name, chain, family)
             monitors |= found
             errors += wrong
             if not found and not wrong:

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from probes.registry import PROBES
+from statuspage.config.catalogue import Chain
 from statuspage.config.check import Config, check, check_text, load, parse
 from statuspage.errors import SettingsError
 
@@ -268,12 +270,32 @@ def dump(value: object) -> str:
     return "" if value is None else str(value)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.dictionaries(KEYS, TREES, max_size=6))
 def test_checking_never_raises_whatever_the_file_says(tree):
     text = "\n".join(f"{key}: {dump(value)}" for key, value in tree.items())
 
     config, problems = check_text(text, environ={})
+
+    assert config is not None or any(problem.severity == "error" for problem in problems)
+
+
+OPTIONS = sorted({option.name for probe in PROBES.values() for option in probe.load().OPTIONS})
+CHAIN_KEYS = ["url", "role", "headers", "address", "min_balance", *Chain.model_fields]
+
+
+@pytest.mark.parametrize(
+    ("keys", "frame"),
+    [*((OPTIONS, f"monitors:\n  m: {{component: login, {kind}: VALUE}}\n") for kind in PROBES),
+     (CHAIN_KEYS, "chains:\n  x: {family: evm, endpoints: [{url: VALUE, headers: VALUE}], canary: VALUE}\n  bsc: VALUE\n")],
+)  # fmt: skip
+@settings(max_examples=60)
+@given(data=st.data())
+def test_checking_never_raises_whatever_a_probe_is_given(keys, frame, data):
+    trees = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(keys), inner, max_size=4))
+    value = dump(data.draw(trees))
+
+    config, problems = check_text(BASE + frame.replace("VALUE", value), environ={})
 
     assert config is not None or any(problem.severity == "error" for problem in problems)
 
