@@ -28,7 +28,7 @@ from probes.transfer import Client
 log = logging.getLogger(__name__)
 
 FLUSH_S = 0.25
-_GRACE_S = 0.25  # what a probe gets beyond its own deadline before it is cancelled
+_GRACE_S = 0.1  # what a probe gets beyond its own deadline before it is cancelled
 _STALLED_S = 1.5  # a loop this late was stopped or starved: what timed out meanwhile timed out on our side
 _PER_AUTHORITY = 8
 _REPLACE_SPREAD_S = 2.0
@@ -76,6 +76,7 @@ class Engine:
         self._sequence = 0
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._running: set[Entry] = set()
         self._waiting: deque[Entry] = deque()
         self._waiting_at: dict[str, deque[Entry]] = {}
         self._busy_at: dict[str, int] = {}
@@ -265,6 +266,7 @@ class Engine:
     async def _one(self, entry: Entry) -> None:
         """One run: probe, self test if need be, result, next due time."""
         run = entry.run
+        self._running.add(entry)
         started = time.monotonic()
         late_ms = round((started - entry.due) * 1000, 1)
         self._latest_late_ms = late_ms
@@ -286,6 +288,7 @@ class Engine:
                 self._push(entry, due)
         finally:
             entry.running = False
+            self._running.discard(entry)
             self._release(entry)
             run.phases, run.evidence = {}, {}
             if self._heap and (self._timer is None or self._heap[0][0] < self._timer.when()):
@@ -296,10 +299,8 @@ class Engine:
         run = entry.run
         run.begin(self._now_ms(), late_ms)
         task = asyncio.current_task()
-        loop = self._loop
         assert task is not None  # noqa: S101 - for the type checker: this runs in a task
-        assert loop is not None  # noqa: S101 - for the type checker
-        overdue = loop.call_later(entry.spec.timeout_s + _GRACE_S, task.cancel, run)
+        entry.task = task
         try:
             return await PROBES[entry.spec.kind].load().check(entry.spec, run)
         except asyncio.CancelledError as cancelled:
@@ -314,7 +315,7 @@ class Engine:
                 log.exception("probe %s of %s failed", entry.spec.kind, entry.spec.monitor_id)
             return result
         finally:
-            overdue.cancel()
+            entry.task = None
 
     async def _doubt(self, entry: Entry, result: CheckResult, started: float) -> CheckResult:
         """A failure, unless it was ours: our process stood still, or our network is down."""
@@ -336,9 +337,16 @@ class Engine:
             self._counts["stalls"] += 1
             log.warning("the prober stood still for %.1f s", now - self._last_tick)
         self._last_tick = now
+        self._cancel_overdue(now)
         self._flush()
         if self._loop is not None:
             self._loop.call_later(FLUSH_S, self._tick)
+
+    def _cancel_overdue(self, now: float) -> None:
+        """The last resort against a probe that ignores its deadline; libraries' own time-outs come first."""
+        for entry in self._running:
+            if entry.task is not None and entry.run.deadline + _GRACE_S < now:
+                entry.task.cancel(entry.run)
 
     def _flush(self) -> None:
         batch, self._results = self._results, []

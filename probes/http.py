@@ -142,10 +142,11 @@ async def check(spec: ProbeSpec, run: Run) -> CheckResult:
     for hop in range(plan.follow + 1):
         transfer = await send(request, run)
         try:
-            location = transfer.headers().get("location") if 300 <= transfer.status < 400 else None
+            status = transfer.status
+            location = transfer.headers().get("location") if 300 <= status < 400 else None
             if location is None or hop == plan.follow:
-                return judge(plan, request, transfer, run, location)
-            request = redirected(request, location, transfer.status)
+                return judge(plan, request, transfer, run, status, location)
+            request = redirected(request, location, status)
             run.evidence.setdefault("redirects", []).append(str(request.url))
         finally:
             run.client.release(transfer)
@@ -217,13 +218,21 @@ def redirected(request: Request, location: str, status: int) -> Request:
     )
 
 
-def judge(plan: Plan, request: Request, transfer: Transfer, run: Run, location: str | None) -> CheckResult:
-    """The verdict on an answer that came."""
+def judge(plan: Plan, request: Request, transfer: Transfer, run: Run, status: int, location: str | None) -> CheckResult:
+    """The verdict on an answer that came. `location` is set for a redirect that was not followed."""
     expectation = plan.expectation
-    run.evidence["status"] = transfer.status
-    assertions = _judge_head(expectation, transfer, location, detail=run.detail)
+    run.evidence["status"] = status
+    assertions: list[Assertion] = []
+    if run.detail or status not in expectation.statuses:
+        shown = str(status) if location is None else f"{status}, to {location}"
+        wanted, good = f"status is {expectation.status_text}", status in expectation.statuses
+        assertions.append(Assertion(wanted, good, shown, "status" if location is None else "redirect"))
+    if expectation.headers:
+        assertions += _judge_headers(expectation, transfer)
     if expectation.reads_body:
-        assertions += expect.judge_body(expectation, bytes(transfer.body), capped=transfer.body_capped)
+        assertions += expect.judge_body(
+            expectation, bytes(transfer.body), capped=transfer.body_capped, detail=run.detail
+        )
     if transfer.body_capped:
         run.evidence["body_cut_at"] = len(transfer.body)
     days = certificate_days(transfer) if request.certificates and request.url.scheme == "https" else None
@@ -240,22 +249,13 @@ def judge(plan: Plan, request: Request, transfer: Transfer, run: Run, location: 
     return run.timely("up", plan.slow_ms)
 
 
-def _judge_head(expectation: Expectation, transfer: Transfer, location: str | None, *, detail: bool) -> list[Assertion]:
-    """Status and headers. A good status is listed only where somebody will read it."""
-    found: list[Assertion] = []
-    status = transfer.status
-    if detail or status not in expectation.statuses:
-        shown = str(status) if location is None else f"{status}, to {location}"
-        error_class = "status" if location is None else "redirect"
-        found.append(
-            Assertion(f"status is {expectation.status_text}", status in expectation.statuses, shown, error_class)
-        )
-    if expectation.headers:
-        headers = transfer.headers()
-        for name, text in expectation.headers:
-            value = headers.get(name)
-            ok = value is not None and text.lower() in value.lower()
-            found.append(Assertion(f"header {name} contains {text!r}", ok, value or "not sent"))
+def _judge_headers(expectation: Expectation, transfer: Transfer) -> list[Assertion]:
+    headers = transfer.headers()
+    found = []
+    for name, text in expectation.headers:
+        value = headers.get(name)
+        ok = value is not None and text.lower() in value.lower()
+        found.append(Assertion(f"header {name} contains {text!r}", ok, value or "not sent"))
     return found
 
 

@@ -73,6 +73,8 @@ class Run:
 
     async def addresses(self, host: str) -> list[str]:
         """Every address of `host`, judged. Raises Refused or NoAnswer."""
+        if resolve.is_address(host):
+            return guard.judge([host], host, self.policy)
         began = time.monotonic()
         try:
             found = await self.client.resolver.lookup(host, self.left_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from probes.result import Outcome
@@ -54,6 +55,7 @@ class Entry:
     running: bool = False
     removed: bool = False
     again: bool = False  # asked for by hand while running
+    task: asyncio.Task[None] | None = None  # while its probe runs
     version: int = 0  # a heap item of an older version is void
 
     def grid(self, after: float) -> float:

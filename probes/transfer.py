@@ -10,12 +10,13 @@ import os
 import socket
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pycurl  # type: ignore[import-untyped]
 
 from probes.guard import Policy, Url, is_allowed
+from probes.multi import make_multi
 from probes.resolve import Resolver
 
 MAX_BODY = 64 * 1024
@@ -24,6 +25,9 @@ USER_AGENT = "wallet-statuspage-probe/1"
 _IDLE_HANDLES = 64
 _BOTH = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
 _VERSIONS = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
+
+
+_ALWAYS = ["Accept-Encoding: identity", "Expect:"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,16 @@ class Request:
     connect_only: bool = False  # end after the TLS handshake
     insecure: bool = False  # look at a chain that was refused; never for a verdict
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether a pooled handle needs no options beyond URL, headers, deadline and addresses."""
-        return self.method == "GET" and self.body is None and not self.certificates and self.ca_file is None
+    text: str = field(init=False, repr=False, compare=False)
+    lines: list[str] = field(init=False, repr=False, compare=False)
+    is_plain: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Derive what each transfer needs: the URL's text, all header lines, whether a pooled handle serves as it is."""
+        object.__setattr__(self, "text", str(self.url))
+        object.__setattr__(self, "lines", [*_ALWAYS, *self.headers] if self.headers else _ALWAYS)
+        usual = (self.method, self.body, self.certificates, self.ca_file, self.http_version, self.connect_only)
+        object.__setattr__(self, "is_plain", usual == ("GET", None, False, None, "2", False) and not self.insecure)
 
 
 def system_ca_file() -> str | None:
@@ -63,6 +73,8 @@ class Transfer:
         self.curl: Any = pycurl.Curl()
         self._ca_file = ca_file
         self._special = False
+        self._lines: list[str] | None = None
+        self._sockets: list[socket.socket] = []
         self._policy: Policy | None = None
         self._max_body = MAX_BODY
         self._head_size = 0
@@ -107,7 +119,8 @@ class Transfer:
         if self._special:
             curl.reset()
             self._prepare()
-        self._special = not request.is_plain or request.http_version != "2"
+            self._lines = None
+        self._special = not request.is_plain
         self._policy = policy
         self._max_body = request.max_body
         self._head_size = 0
@@ -116,10 +129,12 @@ class Transfer:
         self.body_capped = self.head_capped = False
         self.dialled = self.refused = ""
         url = request.url
-        curl.setopt(pycurl.URL, str(url))
-        curl.setopt(pycurl.HTTPHEADER, ["Accept-Encoding: identity", "Expect:", *request.headers])
+        curl.setopt(pycurl.URL, request.text)
+        if self._lines is not request.lines:
+            self._lines = request.lines
+            curl.setopt(pycurl.HTTPHEADER, request.lines)
+        # 300 s is libcurl's own limit for connecting; the deadline below it is the one that counts.
         curl.setopt(pycurl.TIMEOUT_MS, max(1, int(left_s * 1000)))
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(left_s * 1000)))
         if addresses != [url.host]:
             curl.setopt(pycurl.RESOLVE, [f"{url.host}:{url.port}:{','.join(map(_bracketed, addresses))}"])
         if self._special:
@@ -150,7 +165,16 @@ class Transfer:
             self.refused = ip
             return int(pycurl.SOCKET_BAD)
         self.dialled = ip
-        return socket.socket(address[0], address[1], address[2])
+        # libcurl gets a duplicate; ours is closed in hang_up, since leaving it to the collector costs a warning's text.
+        connection = socket.socket(address[0], address[1], address[2])
+        self._sockets.append(connection)
+        return connection
+
+    def hang_up(self) -> None:
+        """Close our half of the duplicated sockets."""
+        for connection in self._sockets:
+            connection.close()
+        self._sockets.clear()
 
     def _on_head(self, line: bytes) -> int:
         self._head_size += len(line)
@@ -189,17 +213,18 @@ class Transfer:
     def add_phases(self, phases: dict[str, float]) -> None:
         """Add connect, tls, first_byte and body in ms; hops of a redirect add up."""
         info = self.curl.getinfo
-        looked_up, connected = info(pycurl.NAMELOOKUP_TIME), info(pycurl.CONNECT_TIME)
-        secured, began, ended = info(pycurl.APPCONNECT_TIME), info(pycurl.STARTTRANSFER_TIME), info(pycurl.TOTAL_TIME)
-        ready = secured or connected
-        for name, length in (
-            ("connect", connected - looked_up if connected else 0.0),
-            ("tls", secured - connected if secured else 0.0),
-            ("first_byte", began - ready if began and ready else 0.0),
-            ("body", ended - began if began else 0.0),
-        ):
-            if length > 0:
-                phases[name] = round(phases.get(name, 0.0) + length * 1000, 3)
+        began = info(pycurl.STARTTRANSFER_TIME)
+        connected = info(pycurl.CONNECT_TIME)
+        ready = connected
+        if connected:
+            phases["connect"] = phases.get("connect", 0.0) + _ms(connected - info(pycurl.NAMELOOKUP_TIME))
+            secured = info(pycurl.APPCONNECT_TIME)
+            if secured:
+                phases["tls"] = phases.get("tls", 0.0) + _ms(secured - connected)
+                ready = secured
+        if began:
+            phases["first_byte"] = phases.get("first_byte", 0.0) + _ms(began - ready)
+            phases["body"] = phases.get("body", 0.0) + _ms(info(pycurl.TOTAL_TIME) - began)
 
     @property
     def version(self) -> str:
@@ -216,6 +241,10 @@ class Transfer:
         return int(self.curl.getinfo(pycurl.OS_ERRNO))
 
 
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
 def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
@@ -225,7 +254,7 @@ class Client:
 
     def __init__(self, nameservers: tuple[str, ...] = ()) -> None:
         self.resolver = Resolver(nameservers)
-        self._multi = pycurl.AsyncCurlMulti()
+        self._multi = make_multi()
         self._idle: list[Transfer] = []
         self._ca_file = system_ca_file()
 
@@ -237,9 +266,11 @@ class Client:
         transfer = self._idle.pop() if self._idle else Transfer(self._ca_file)
         transfer.apply(request, policy, addresses, deadline - time.monotonic())
         try:
-            await self._multi.add_handle(transfer.curl)
+            await self._multi.perform(transfer.curl)
         except pycurl.error as error:
             raise TransferError(error.args[0], str(error.args[1]), transfer) from None
+        finally:
+            transfer.hang_up()
         return transfer
 
     def release(self, transfer: Transfer) -> None:
