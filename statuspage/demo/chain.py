@@ -66,7 +66,7 @@ class Chain:
             if self.frozen:
                 return
             number, at = self._blocks[-1]
-            self._blocks = [*self._blocks[1 - _KEPT_BLOCKS :], (number + 1, max(at + 1, int(time.time())))]
+            self._blocks = [*self._blocks[1 - _KEPT_BLOCKS :], (number + 1, max(at, int(time.time())))]
             self._write()
 
     def freeze(self, *, frozen: bool) -> None:
