@@ -13,9 +13,14 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from statuspage.errors import Throttled
+
 if TYPE_CHECKING:  # safehttp imports requests, which the web process does not need for a form
     from statuspage.channels.console import Printer
     from statuspage.channels.safehttp import Sessions
+
+
+_SETTINGS_WAIT_S = 60.0
 
 
 class SettingRow(NamedTuple):
@@ -66,6 +71,13 @@ class Services:
     allow_networks: tuple[str, ...] = ()
     twilio_url: str = ""
 
+    def reveal(self, text: str) -> str:
+        """`text` resolved. What is not set is a fault of the settings, not of the address: Throttled, to be tried again."""
+        try:
+            return self.resolve(text)
+        except ValueError as error:  # names the reference, which is no secret
+            raise Throttled(str(error), _SETTINGS_WAIT_S) from None
+
     def settings_of(self, name: str) -> dict[str, Any]:
         """The settings of one channel, {} when it is not configured."""
         return dict(self.channels.get(name) or {})
@@ -84,7 +96,8 @@ class Channel:
     sending ended without an answer. `opt_in`: code (typed back), challenge (echoed), permission (asked by the browser), none.
     `twin` sends instead while `account` is not among the settings. `parallel` bounds its threads, so that a slow supplier
     delays no other.
-    `one_supplier`: an error of the supplier concerns every message of the channel, not one address.
+    `one_supplier`: an error of the supplier concerns every message of the channel, not one address. `is_billed`: each segment
+    costs, so messages to the public count against the spend ceilings.
     """
 
     name: str
@@ -100,6 +113,7 @@ class Channel:
     visitor_can_subscribe: bool = True
     parallel: int = 8
     one_supplier: bool = False
+    is_billed: bool = False
 
 
 _ALL = (
@@ -107,6 +121,7 @@ _ALL = (
         "sms", "SMS", "A short text when a problem is confirmed, when it changes and when it is over. A few a month.",
         send="statuspage.channels.sms:send", find="statuspage.channels.sms:find", opt_in="code",
         twin="statuspage.channels.console:send", account="twilio", templates=("messages/sms.txt",), parallel=8, one_supplier=True,
+        is_billed=True,
         settings=(
             SettingRow("twilio", "account_sid, auth_token, and messaging_service_sid or number. Without it texts are printed."),
             SettingRow("countries", "Countries whose numbers may subscribe, such as [HK, SG]. None unless named."),
@@ -164,6 +179,11 @@ def finder(name: str, services: Services) -> Find | None:
     """How to look for a message whose sending ended without an answer; None where the supplier cannot tell."""
     channel = CHANNELS[name]
     return None if not channel.find or _is_without_account(channel, services) else load(channel.find)
+
+
+def costs(name: str, services: Services) -> bool:
+    """Whether sending by this channel now is paid for by the piece."""
+    return CHANNELS[name].is_billed and not _is_without_account(CHANNELS[name], services)
 
 
 def _is_without_account(channel: Channel, services: Services) -> bool:

@@ -18,7 +18,6 @@ from twilio.rest import Client
 from probes import guard
 from statuspage.channels import safehttp, texts
 from statuspage.channels.registry import Message, Services
-from statuspage.domain import delivery
 from statuspage.errors import DeliveryError, Permanent, Throttled, Transient, Unknown
 
 VALIDITY_S = (10, 36_000)  # what Twilio takes
@@ -58,7 +57,7 @@ def _client(services: Services) -> tuple[Client, _Transport, dict[str, Any]]:
     """A client per message: it costs microseconds, and the SDK does not promise thread safety."""
     account = services.settings_of("sms")["twilio"]
     transport = _Transport(services)
-    client = Client(services.resolve(account["account_sid"]), services.resolve(account["auth_token"]), http_client=transport)
+    client = Client(services.reveal(account["account_sid"]), services.reveal(account["auth_token"]), http_client=transport)
     return client, transport, account
 
 
@@ -68,9 +67,9 @@ def send(message: Message, address: str, services: Services) -> str:
     left_s = int((message.expires_at - services.now()).total_seconds())
     options: dict[str, Any] = {"validity_period": min(max(left_s, VALIDITY_S[0]), VALIDITY_S[1])}
     if account.get("messaging_service_sid"):
-        options["messaging_service_sid"] = services.resolve(account["messaging_service_sid"])
+        options["messaging_service_sid"] = services.reveal(account["messaging_service_sid"])
     else:
-        options["from_"] = services.resolve(account["number"])
+        options["from_"] = services.reveal(account["number"])
     page_url = message.payload["page"]["url"]
     if page_url.startswith("https://"):
         options["status_callback"] = f"{page_url}/callbacks/twilio"
@@ -129,8 +128,3 @@ def is_signed(url: str, parameters: Any, signature: str, token: str) -> bool:  #
     False without a token: the SDK would accept a signature made with an empty key.
     """
     return bool(token) and bool(RequestValidator(token).validate(url, parameters, signature))
-
-
-def estimate(message: Message) -> int:
-    """How many segments the message will be billed as."""
-    return delivery.segments(texts.short(message))[2]

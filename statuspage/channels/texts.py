@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import TemplateError
-
 from statuspage import i18n, templating
 from statuspage.channels.registry import Message
 from statuspage.clock import from_ms
@@ -64,6 +62,11 @@ def short(message: Message) -> str:
     return _cut(text)
 
 
+def segments(message: Message) -> int:
+    """How many segments the SMS is billed as."""
+    return delivery.segments(short(message))[2]
+
+
 def _signed(message: Message, text: str) -> str:
     """Chinese texts carry the bracketed signature that mainland carriers ask for, and no other brackets of that form."""
     words = delivery.plain(_SPACE.sub(" ", text).strip())
@@ -92,7 +95,7 @@ def push(message: Message) -> Push:
 def _render(name: str, message: Message, brevity: int, title_characters: int = _TITLE_CHARACTERS) -> str:
     try:
         return templating.render(message.language, name, **context(message, title_characters), brevity=brevity)
-    except (TemplateError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever a template or a fact does wrong, the news goes out
         _log.exception("template %s failed for %s (%s); the built-in text is sent", name, message.key, type(error).__name__)
         return f"{message.payload.get('number', '')} {message.payload.get('event', '')}. {host(message)}"
 

@@ -79,6 +79,22 @@ def phone_prefix(number: str) -> str:
     return number[:-3]
 
 
+def host_of(url: str) -> str:
+    """The host of a URL that `webhook` accepted."""
+    return (urlsplit(url).hostname or "").lower().rstrip(".")
+
+
+def ip_prefix(address: str) -> str:
+    """The /24 or /48 of a reader's address: what limits count by, and all that is stored of it. '' for what is no address."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return str(ipaddress.ip_network((found, 24 if found.version == 4 else 48), strict=False))
+
+
 def webhook(url: str, secret: str, *, operator: bool = False) -> Address:
     """An https address (http only for an operator's own), with the secret that signs what is sent to it. Raises InvalidInput.
 

@@ -1,0 +1,153 @@
+"""The outbox and its deliveries: what is to be expanded, what is due, what may still be sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, func, or_, select
+
+from statuspage.store import pages
+from statuspage.store.schema.delivery import deliveries, outbox, subscriptions
+
+OPEN = ("queued", "sending")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed delivery with all that sending it takes."""
+
+    id: int
+    key: str
+    channel: str
+    notice_id: int | None
+    sequence: int
+    urgency: int
+    attempts: int
+    is_ambiguous: bool  # an earlier attempt ended without an answer: look it up first
+    lease_until: datetime
+    kind: str
+    payload: dict[str, Any]
+    created_at: datetime
+    expires_at: datetime
+    subscription_id: int
+    public_id: str
+    audience: str
+    language: str
+    label: str
+    address_sealed: bytes
+    token_hash: str | None
+    meta: dict[str, Any]
+
+
+def unexpanded(conn: Connection) -> RowMapping | None:
+    """The most urgent outbox row that is not expanded to deliveries, locked; None when there is none."""
+    statement = select(outbox).where(outbox.c.expanded_at.is_(None)).order_by(outbox.c.urgency, outbox.c.id).limit(1)
+    return conn.execute(statement.with_for_update(skip_locked=True)).mappings().first()
+
+
+def due(channel: str, now: datetime, limit: int) -> Select[tuple[int]]:
+    """Ids of the channel's deliveries to claim, most urgent first: those whose time has come, and those whose lease ran out."""
+    return (
+        select(deliveries.c.id).where(deliveries.c.channel == channel, _is_due(now))
+        .order_by(deliveries.c.urgency, deliveries.c.next_try_at, deliveries.c.id)
+        .limit(limit).with_for_update(skip_locked=True)
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What there is to do, with the settings to do it under."""
+
+    is_unexpanded: bool
+    channels: frozenset[str]
+    settings: dict[str, Any]
+    allow_networks: tuple[str, ...]
+
+
+def work(conn: Connection, now: datetime) -> Work:
+    """What may be due, cheaply: asked before any write transaction is opened."""
+    waiting = conn.execute(select(outbox.c.id).where(outbox.c.expanded_at.is_(None)).limit(1)).first()
+    names = set(conn.execute(select(deliveries.c.channel).where(_is_due(now)).distinct()).scalars())
+    return Work(
+        waiting is not None, frozenset(names), pages.load_meta(conn, "channels", {}) or {},
+        tuple(pages.load_meta(conn, "allow_networks", []) or []),
+    )  # fmt: skip
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return or_(
+        and_(deliveries.c.state == "queued", deliveries.c.next_try_at <= now),
+        and_(deliveries.c.state == "sending", deliveries.c.lease_until < now),
+    )
+
+
+def jobs(conn: Connection, ids: list[int]) -> list[Job]:
+    """The claimed deliveries with their message and subscription, most urgent first. A message is read once, not per row."""
+    statement = (
+        select(
+            deliveries, subscriptions.c.public_id, subscriptions.c.audience, subscriptions.c.language, subscriptions.c.label,
+            subscriptions.c.address_sealed, subscriptions.c.token_hash, subscriptions.c.meta,
+        )
+        .join(subscriptions, subscriptions.c.id == deliveries.c.subscription_id)
+        .where(deliveries.c.id.in_(ids)).order_by(deliveries.c.urgency, deliveries.c.next_try_at, deliveries.c.id)
+    )  # fmt: skip
+    rows = list(conn.execute(statement).mappings())
+    wanted = {row["outbox_id"] for row in rows}
+    said = {row["id"]: row for row in conn.execute(select(outbox).where(outbox.c.id.in_(wanted))).mappings()}
+    return [_job(row, said[row["outbox_id"]]) for row in rows]
+
+
+def _job(row: RowMapping, said: RowMapping) -> Job:
+    same = ("id", "key", "channel", "notice_id", "sequence", "urgency", "attempts", "lease_until", "subscription_id", "public_id",
+            "audience", "language", "label", "address_sealed", "token_hash", "meta")  # fmt: skip
+    return Job(
+        **{name: row[name] for name in same}, is_ambiguous=row["error_class"] == "Unknown", kind=said["kind"],
+        payload=said["payload"], created_at=said["created_at"], expires_at=said["expires_at"],
+    )  # fmt: skip
+
+
+def verdict(conn: Connection, job: Job, owner: str, now: datetime) -> str:
+    """Asked right before sending: `send`, or why not: `lost` (lease), `expired`, `cancelled` (no consent, or newer news), `wait`.
+
+    An older message about the same notice that is under way to the same person must end first: order is never turned round.
+    """
+    row = conn.execute(
+        select(deliveries.c.state, deliveries.c.lease_owner, deliveries.c.lease_until, subscriptions.c.state.label("consent"))
+        .join(subscriptions, subscriptions.c.id == deliveries.c.subscription_id).where(deliveries.c.id == job.id)
+    ).first()  # fmt: skip
+    if row is None or row.state != "sending" or row.lease_owner != owner or row.lease_until <= now:
+        return "lost"
+    if job.expires_at <= now:
+        return "expired"
+    if not _has_consent(row.consent, job) or _has_other(conn, job, newer=True):
+        return "cancelled"
+    return "wait" if _has_other(conn, job, newer=False) else "send"
+
+
+def _has_consent(state: str, job: Job) -> bool:
+    return state == "active" or (job.kind == "confirm" and state == "pending")
+
+
+def _has_other(conn: Connection, job: Job, *, newer: bool) -> bool:
+    if job.notice_id is None:
+        return False
+    same = and_(deliveries.c.notice_id == job.notice_id, deliveries.c.subscription_id == job.subscription_id)
+    if newer:
+        other = and_(deliveries.c.sequence > job.sequence, deliveries.c.state.in_((*OPEN, "sent")))
+    else:
+        other = and_(deliveries.c.sequence < job.sequence, deliveries.c.state == "sending")
+    return bool(conn.scalar(select(exists().where(same, other))))
+
+
+def next_due_at(conn: Connection) -> datetime | None:
+    """When the next queued delivery wants to be tried."""
+    at: datetime | None = conn.scalar(select(func.min(deliveries.c.next_try_at)).where(deliveries.c.state == "queued"))
+    return at
+
+
+def by_reference(conn: Connection, reference: str) -> RowMapping | None:
+    """The delivery that a supplier knows under this id, locked."""
+    where = and_(deliveries.c.reference == reference, deliveries.c.channel == "sms")
+    return conn.execute(select(deliveries).where(where).with_for_update()).mappings().first()
