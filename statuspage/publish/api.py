@@ -6,7 +6,7 @@ where the text stands in the signed log. Shape: Statuspage's API v2. Texts are i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from statuspage.clock import iso
@@ -15,6 +15,7 @@ from statuspage.i18n import pick
 from statuspage.store.public_views import ComponentView, GroupView, NoticeView, PublicView, UpdateView
 
 Json = dict[str, Any]
+Builder = Callable[[PublicView], Json]
 
 
 def document(view: PublicView, **parts: Any) -> Json:  # noqa: ANN401 - JSON values
@@ -173,3 +174,24 @@ def facts(notice: NoticeView) -> Json:
         "versions": {"affected": said.affected_versions, "fixed": said.fixed_versions}, "components": said.components,
         "signature": _signature(notice.updates[0]) if notice.updates else None,
     }  # fmt: skip
+
+
+def _incidents(choose: Callable[[PublicView], list[NoticeView]], key: str = "incidents") -> Builder:
+    return lambda view: document(view, **{key: [incident(view, notice) for notice in choose(view)]})
+
+
+def _planned(choose: Callable[[PublicView], list[NoticeView]]) -> Builder:
+    return _incidents(choose, "scheduled_maintenances")
+
+
+# Statuspage's paths below /api/v2/, each with what it holds.
+DOCUMENTS: dict[str, Builder] = {
+    "summary": summary,
+    "status": lambda view: document(view, status=roll_up(view), x_wallet=about(view)),
+    "components": lambda view: document(view, components=components(view)),
+    "incidents": _incidents(incidents),
+    "incidents/unresolved": _incidents(unresolved),
+    "scheduled-maintenances": _planned(maintenances),
+    "scheduled-maintenances/upcoming": _planned(lambda view: list(view.upcoming)),
+    "scheduled-maintenances/active": _planned(lambda view: list(view.active)),
+}

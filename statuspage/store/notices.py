@@ -22,6 +22,7 @@ from statuspage.store.schema.notices import (
 )
 
 _FINAL = sorted(set().union(*FINAL.values()))
+CHANGES = "statuspage_changes"  # PostgreSQL channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +242,8 @@ def monitors_of(conn: Connection, notice_id: int) -> list[str]:
 def add_change(conn: Connection, what: dict[str, Any], at: datetime) -> None:
     """Tell the publisher what altered: {"notices": [public ids], "components": [ids], "page": bool}."""
     conn.execute(insert(changes).values(what=what, at=at))
+    if conn.dialect.name == "postgresql":
+        conn.exec_driver_sql(f"NOTIFY {CHANGES}")  # wakes the publishers of other processes, at commit
 
 
 def log_head(conn: Connection) -> RowMapping | None:

@@ -16,7 +16,7 @@ from statuspage.domain import lifecycle
 from statuspage.domain import verdict as verdicts
 from statuspage.store import notices as notice_rows
 from statuspage.store.pages import Page, load_meta, load_page
-from statuspage.store.public_rows import load_components, load_groups, load_notices, published
+from statuspage.store.public_rows import load_components, load_groups, load_notices, published, raw, read_json
 from statuspage.store.public_views import ComponentView, NoticeView, PublicView
 from statuspage.store.schema.notices import changes, notice_components, notices
 from statuspage.store.schema.runtime import heartbeats, keys
@@ -149,6 +149,28 @@ def signing_keys(conn: Connection) -> list[RowMapping]:
 def load_heartbeats(conn: Connection) -> dict[str, datetime]:
     """When each loop last reported."""
     return {row.name: row.at for row in conn.execute(select(heartbeats))}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What altered in public since some sequence: ids of notices and components, or the page as a whole."""
+
+    seq: int
+    notices: tuple[str, ...] = ()
+    components: tuple[str, ...] = ()
+    page: bool = False
+
+
+def changes_since(conn: Connection, seq: int) -> Change:
+    """Everything that altered after the change `seq`, added up. A row that cannot be read counts as "the whole page"."""
+    found, components, page, last = dict[str, None](), dict[str, None](), False, seq
+    for row in conn.execute(raw(changes, ("seq", "what")).where(changes.c.seq > seq).order_by(changes.c.seq)).mappings():
+        last = row["seq"]
+        what = read_json(row["what"], dict, f"change {last}")
+        page = page or bool(what.get("page")) or not what
+        found.update(dict.fromkeys(what.get("notices") or ()))
+        components.update(dict.fromkeys(what.get("components") or ()))
+    return Change(last, tuple(found), tuple(components), page)
 
 
 def month_of(now: datetime, zone: str) -> str:

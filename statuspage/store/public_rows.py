@@ -11,6 +11,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, Text, select, type_coerce
@@ -43,19 +44,26 @@ def _raw_column(table: Table, name: str) -> Any:  # noqa: ANN401 - a labelled co
     return type_coerce(column, Big).label(name) if isinstance(column.type, UtcTime) else column
 
 
-def _json(text: Any, kind: type, where: str) -> Any:  # noqa: ANN401 - the decoded value, of type `kind`
+def read_json(text: Any, kind: type, where: str) -> Any:  # noqa: ANN401 - the decoded value, of type `kind`
+    """What a raw JSON column holds; an empty `kind`, and an alarm in the log, when it does not parse or is something else."""
     try:
         value = json.loads(text)
     except (TypeError, ValueError, RecursionError):
         value = None
     if isinstance(value, kind):
         return value
-    LOG.error("damaged row: %s is no %s; shown without it", where, kind.__name__)
+    _alarm(f"is no {kind.__name__}; shown without it", where)
     return kind()
 
 
+@lru_cache(maxsize=1000)
+def _alarm(message: str, where: str) -> None:
+    """Once per row and process: it is read again at every publication."""
+    LOG.error("damaged row: %s %s", where, message)
+
+
 def _texts(text: Any, where: str) -> dict[str, str]:  # noqa: ANN401 - what the column holds
-    found = _json(text, dict, where)
+    found = read_json(text, dict, where)
     return {str(language): words for language, words in found.items() if isinstance(words, str)}
 
 
@@ -75,8 +83,8 @@ def _facts(row: Raw, where: str) -> Facts | None:
         if all(isinstance(shape, dict) for shape in shapes):
             return facts
     except (TypeError, ValueError, AttributeError, OverflowError, RecursionError):
-        pass
-    LOG.error("damaged row: facts of %s cannot be read; shown by number and status only", where)
+        LOG.debug("facts of %s", where, exc_info=True)
+    _alarm("has facts that cannot be read; shown by number and status only", where)
     return None
 
 
@@ -181,14 +189,14 @@ def _updates(conn: Connection, notice_ids: Sequence[int]) -> dict[int, list[Upda
         for row in conn.execute(
             statement.order_by(notice_updates.c.notice_id, notice_updates.c.sequence.desc())
         ).mappings():
-            out[row["notice_id"]].append(_update(row, signatures.get(row["id"])))
+            out[row["notice_id"]].append(_update(dict(row), signatures.get(row["id"])))
     return out
 
 
 def _update(row: Raw, signature: SignatureView | None) -> UpdateView:
     where = f"update {row['public_id']}"
     display_at = _time(row["display_at"]) or _time(row["created_at"]) or _EPOCH
-    changes = _json(row["changes"], dict, where)
+    changes = read_json(row["changes"], dict, where)
     return UpdateView(
         id=row["id"], public_id=row["public_id"], sequence=row["sequence"], status=row["status"],
         bodies=_texts(row["bodies"], where),

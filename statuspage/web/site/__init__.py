@@ -1,6 +1,6 @@
 """The public site: pages, feeds, JSON."""
 
-from statuspage.web.site.app import create_site, renderer
+from statuspage.web.site.app import create_site
 from statuspage.web.site.services import Services
 
-__all__ = ["Services", "create_site", "renderer"]
+__all__ = ["Services", "create_site"]

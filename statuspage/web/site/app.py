@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from typing import Any, cast
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BaseConverter
-from werkzeug.test import Client, TestResponse
 
 from statuspage.errors import InvalidInput, StatuspageError, Unavailable
 from statuspage.errors import NotFound as NothingThere
 from statuspage.i18n import LOCALES
+from statuspage.publish.urls import is_published
 from statuspage.store.pages import NOTHING_APPLIED
 from statuspage.web.site import data, pages
 from statuspage.web.site.context import base, html
@@ -45,12 +44,6 @@ def create_site(services: Services) -> Flask:
     return app
 
 
-def renderer(app: Flask) -> Callable[[str], TestResponse]:
-    """`app`'s own routes called without a socket: path in, response out. For the publisher."""
-    client = Client(app)
-    return lambda path: client.get(path, headers={"Host": "published.invalid"})
-
-
 def _refuse(services: Services, code: int, error: HTTPException | None) -> Response:
     """One shape of error for machines, one page for people."""
     if error is not None and code in {301, 302, 303, 307, 308}:
@@ -72,12 +65,12 @@ def _finish(services: Services, response: Response) -> Response:
     """Headers of every answer, and conditional requests for those that may be kept."""
     for name, value in security(request.path, hsts=services.settings.hsts):
         response.headers.setdefault(name, value)
-    is_published = request.method in {"GET", "HEAD"} and response.status_code == 200 and request.path != "/healthz"
+    public = request.method in {"GET", "HEAD"} and response.status_code == 200 and is_published(request.path)
     known = response.headers.get("Cache-Control")
-    response.headers["Cache-Control"] = known or (cache_control(request.path) if is_published else CACHE_NEVER)
+    response.headers["Cache-Control"] = known or (cache_control(request.path) if public else CACHE_NEVER)
     if response.content_type.startswith("text/html"):
         response.vary.update(("Accept-Language", "Accept-Encoding"))
-    if is_published and not response.is_streamed and CACHE_NEVER not in response.headers["Cache-Control"]:
+    if public and not response.is_streamed:
         response.set_etag(etag(response.get_data()))
         return cast("Response", response.make_conditional(_environ()))
     return response

@@ -12,12 +12,13 @@ from flask import Response, g, request
 
 from statuspage import i18n, templating
 from statuspage.domain import status
+from statuspage.publish import assets
 from statuspage.publish.snapshot import Snapshot, current
 from statuspage.scenarios import catalogue
 from statuspage.store import public
 from statuspage.store.pages import Page
 from statuspage.store.public_views import ComponentView, NoticeView, PublicView
-from statuspage.web.site import assets, bars, words
+from statuspage.web.site import bars, words
 from statuspage.web.site.services import Services
 
 Lines = Mapping[str, list[str]]
@@ -135,10 +136,14 @@ def window(notice: NoticeView, zone: str, language: str) -> str:
 
 
 def days_in_words(first: date, last: date, language: str) -> str:
-    """21 Nov, or 9 Nov to 12 Nov for several."""
+    """21 Nov, or 9 to 12 Nov for several."""
+    start, end = i18n.short_day_words(first, language), i18n.short_day_words(last, language)
     if first == last:
-        return i18n.short_day_words(first, language)
-    return f"{i18n.short_day_words(first, language)} – {i18n.short_day_words(last, language)}"  # noqa: RUF001 - a range
+        return start
+    if first.month == last.month:
+        # The month is said once: before the days in Chinese, behind them in English.
+        start, end = (start, f"{last.day}日") if language == "zh-Hans" else (str(first.day), end)
+    return f"{start}–{end}"  # noqa: RUF001 - a range
 
 
 def last_days(view: PublicView, language: str, count: int = public.PAST_DAYS) -> list[dict[str, Any]]:
@@ -146,7 +151,7 @@ def last_days(view: PublicView, language: str, count: int = public.PAST_DAYS) ->
     zone = ZoneInfo(view.page.time_zone)
     today = view.now.astimezone(zone).date()
     by_day: dict[date, list[NoticeView]] = {}
-    for notice in view.past:
+    for notice in (*view.past, *view.open, *view.active):
         by_day.setdefault(notice.started_at.astimezone(zone).date(), []).append(notice)
     # An older notice that ended within these days still belongs to its first day.
     before = [day for day in sorted(by_day) if (today - day).days >= count]

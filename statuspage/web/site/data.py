@@ -3,51 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 from flask import Flask, Response, abort, g
 
 from statuspage.clock import iso
 from statuspage.errors import Unavailable
-from statuspage.publish import api, feeds
+from statuspage.publish import api, assets, feeds
 from statuspage.store import notices, public
-from statuspage.store.public_views import NoticeView, PublicView
-from statuspage.web.site import assets
 from statuspage.web.site.context import snapshot, version
 from statuspage.web.site.services import Services
 
 SILENT = timedelta(seconds=90)  # a loop that has not reported for so long is taken for dead
 _LOG_PAGE = 1000
 _FEED_TYPES = {"rss": "application/rss+xml; charset=utf-8", "atom": "application/atom+xml; charset=utf-8"}
-Builder = Callable[[PublicView], dict[str, Any]]
-
-
-def _incidents(choose: Callable[[PublicView], list[NoticeView]], key: str = "incidents") -> Builder:
-    return lambda view: api.document(view, **{key: [api.incident(view, notice) for notice in choose(view)]})
-
-
-def _planned(choose: Callable[[PublicView], list[NoticeView]]) -> Builder:
-    return _incidents(choose, "scheduled_maintenances")
-
-
-# Statuspage's paths below /api/v2/, each with what it holds.
-DOCUMENTS: dict[str, Builder] = {
-    "summary": api.summary,
-    "status": lambda view: api.document(view, status=api.roll_up(view), x_wallet=api.about(view)),
-    "components": lambda view: api.document(view, components=api.components(view)),
-    "incidents": _incidents(api.incidents),
-    "incidents/unresolved": _incidents(api.unresolved),
-    "scheduled-maintenances": _planned(api.maintenances),
-    "scheduled-maintenances/upcoming": _planned(lambda view: list(view.upcoming)),
-    "scheduled-maintenances/active": _planned(lambda view: list(view.active)),
-}
 
 
 def register(app: Flask, services: Services) -> None:
     """Add every document to `app`."""
-    for name, build in DOCUMENTS.items():
+    for name, build in api.DOCUMENTS.items():
         app.add_url_rule(f"/api/v2/{name}.json", f"api_{name}", lambda build=build: document(services, build))
     app.add_url_rule("/api/v2/incidents/<public_id>.json", "api_incident", lambda public_id: incident(services, public_id))
     for form in ("rss", "atom"):
@@ -69,8 +43,8 @@ def answer(data: object, code: int = 200) -> Response:
     return Response(text, code, content_type="application/json; charset=utf-8")
 
 
-def document(services: Services, build: Builder) -> Response:
-    """One of DOCUMENTS."""
+def document(services: Services, build: api.Builder) -> Response:
+    """One of api.DOCUMENTS."""
     with snapshot(services) as held:
         return answer(build(held.view))
 

@@ -50,7 +50,7 @@ def index(services: Services) -> Response:
         language = reader_language(view.page)
         return html(language, "index.html", of_view(
             held, language, "/", headline=words.headline(view, language), remainder=words.remainder(view, language),
-            tone=words.CSS_OF_LEVEL[view.verdict.level], past=context.last_days(view, language),
+            tone=words.css_of_verdict(view), past=context.last_days(view, language),
         ))  # fmt: skip
 
 

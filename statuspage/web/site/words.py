@@ -69,10 +69,18 @@ def _sentence(view: PublicView) -> str:
 
 
 def _named(view: PublicView) -> str:
+    return "%(names)s: partly failing since %(time)s" if _is_partial(view) else _SENTENCES[view.verdict.level]
+
+
+def _is_partial(view: PublicView) -> bool:
     found = view.verdict
-    if found.level == verdict.DOWN and all(view.by_id[key].status == status.PARTIAL for key in found.component_ids):
-        return "%(names)s: partly failing since %(time)s"
-    return _SENTENCES[found.level]
+    named = [view.by_id[key].status for key in found.component_ids]
+    return found.level == verdict.DOWN and bool(named) and all(one == status.PARTIAL for one in named)
+
+
+def css_of_verdict(view: PublicView) -> str:
+    """The colour class and shape of the headline."""
+    return "partial" if _is_partial(view) else CSS_OF_LEVEL[view.verdict.level]
 
 
 _SENTENCES = {

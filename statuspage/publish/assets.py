@@ -39,6 +39,11 @@ def all_assets(color: str) -> dict[str, Asset]:
     return {name: Asset(text.encode(), _TYPES[name.rsplit(".", 1)[1]]) for name, text in found.items()}
 
 
+def all_urls(color: str) -> list[str]:
+    """Addresses of every asset, for a page whose accent is `color`."""
+    return [url(name, color) for name in all_assets(color)]
+
+
 @cache
 def url(name: str, color: str) -> str:
     """Address of an asset: its content is in its name."""

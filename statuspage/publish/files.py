@@ -1,0 +1,147 @@
+"""Published files: where a path lies, writing it whole or not at all, and the manifest that says how far we have come.
+
+A file and its compressed forms are replaced one by one, each atomically, so a crash may leave a new page beside an old .gz: both
+are whole pages that were true. Nothing relies on them being equal: an ETag is made from the bytes that are sent.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import brotli  # type: ignore[import-untyped]
+
+PAGES = "pages"
+_SMALL = 600  # bytes below which compression saves nothing on the wire
+_KNOWN = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
+_BROTLI_QUALITY, _GZIP_LEVEL = 5, 6
+_ENDINGS = {".br": ".br", ".gz": ".gz"}
+
+
+def name_of(path: str, *, blind: bool = False) -> str | None:
+    """File name below `pages/` for a URL path; None for a path that cannot be a file of ours."""
+    if len(path) > 200 or not _KNOWN.fullmatch(path):
+        return None
+    name = path[1:]
+    if not name or name.endswith("/"):
+        name += "index.html"
+    elif "." not in name.rsplit("/", 1)[-1]:
+        name += ".html"
+    if not blind:
+        return name
+    stem, _, ending = name.rpartition(".")
+    return f"{stem}.blind.{ending}"
+
+
+def path_of(name: str) -> str | None:
+    """The URL path of a file name; None for twins, compressed forms and leftovers."""
+    if name.endswith((".gz", ".br", ".new")) or ".blind." in name:
+        return None
+    if name.endswith("index.html"):
+        return "/" + name.removesuffix("index.html")
+    return "/" + name.removesuffix(".html")
+
+
+@dataclass
+class Manifest:
+    """`seq`: every change up to it is on disk. `pending`: still to be rendered. `look`, `day`: for which all was rendered."""
+
+    seq: int = 0
+    look: str = ""
+    day: str = ""
+    languages: list[str] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
+
+
+class Folder:
+    """The folder of published files. One writer; any number of readers, also ones that know only file names."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.pages = root / PAGES
+        self._digests: dict[str, bytes] = {}
+        # fsync waits for the disk; eight at a time share one journal commit.
+        self._pool = ThreadPoolExecutor(8, thread_name_prefix="publish-fsync")
+
+    def close(self) -> None:
+        """End the threads that write."""
+        self._pool.shutdown()
+
+    def load_manifest(self) -> Manifest:
+        """The manifest as last written; an empty one when there is none that can be read."""
+        try:
+            data = json.loads((self.root / "manifest.json").read_text(encoding="utf-8"))
+            return Manifest(**{name: data[name] for name in Manifest.__dataclass_fields__ if name in data})
+        except (OSError, ValueError, TypeError):
+            return Manifest()
+
+    def save_manifest(self, manifest: Manifest) -> None:
+        """Replace the manifest."""
+        self.pages.mkdir(parents=True, exist_ok=True)
+        self._replace(self.root / "manifest.json", json.dumps(asdict(manifest), separators=(",", ":")).encode())
+
+    def write(self, bodies: dict[str, bytes]) -> int:
+        """Write files (name -> bytes) with their compressed forms; how many had changed. Unchanged ones are left alone."""
+        changed = {name: body for name, body in bodies.items() if not self._is_written(name, body)}
+        jobs: list[tuple[Path, bytes]] = []
+        for name, body in changed.items():
+            path = self.pages / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            jobs.append((path, body))
+            for ending, packed in _packed(body).items():
+                jobs.append((path.with_name(path.name + ending), packed))
+            if len(body) < _SMALL:
+                for ending in _ENDINGS:
+                    path.with_name(path.name + ending).unlink(missing_ok=True)
+        list(self._pool.map(lambda job: self._replace(*job), jobs))
+        self._digests.update({name: hashlib.sha256(body).digest() for name, body in changed.items()})
+        return len(changed)
+
+    def _is_written(self, name: str, body: bytes) -> bool:
+        known = self._digests.get(name)
+        if known is None:
+            try:
+                known = hashlib.sha256((self.pages / name).read_bytes()).digest()
+            except OSError:
+                return False
+            endings = _ENDINGS if len(body) >= _SMALL else {}
+            if not all((self.pages / (name + ending)).exists() for ending in endings):
+                return False
+            self._digests[name] = known
+        return known == hashlib.sha256(body).digest()
+
+    def remove(self, name: str) -> None:
+        """Take a file and its compressed forms away: what it said is no longer public."""
+        self._digests.pop(name, None)
+        for ending in ("", *_ENDINGS):
+            (self.pages / (name + ending)).unlink(missing_ok=True)
+
+    def known(self) -> Iterable[str]:
+        """URL paths of everything that is on disk."""
+        for path in sorted(self.pages.rglob("*")):
+            if path.is_file() and (found := path_of(path.relative_to(self.pages).as_posix())):
+                yield found
+
+    @staticmethod
+    def _replace(path: Path, body: bytes) -> None:
+        temporary = path.with_name(path.name + ".new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+
+def _packed(body: bytes) -> dict[str, bytes]:
+    if len(body) < _SMALL:
+        return {}
+    # mtime=0: the same page gives the same bytes.
+    return {".gz": gzip.compress(body, _GZIP_LEVEL, mtime=0), ".br": brotli.compress(body, quality=_BROTLI_QUALITY)}

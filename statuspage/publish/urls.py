@@ -1,0 +1,144 @@
+"""What is published, and what depends on what. A new page is a route, a template, and its line here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from statuspage.publish import assets
+from statuspage.publish.api import DOCUMENTS
+from statuspage.publish.snapshot import Snapshot
+from statuspage.store import public
+from statuspage.store.public import Change
+from statuspage.store.public_views import NoticeView, PublicView
+
+LIVE = "/live.json"
+# Ranks: what a cycle writes first. Everything up to JSON goes out with the change itself; the rest follows, hottest first.
+ASSETS, PAGES, JSON, BACKGROUND = 0, 1, 2, 3
+_FEEDS = ("history.atom", "history.rss")
+_WORDS = ("/uptime", "/verify")
+
+Wanted = dict[str, int]  # path -> rank
+
+
+def is_published(path: str) -> bool:
+    """Whether `path` is one of those that become files. Forms, redirects and health never do."""
+    if path == LIVE or path.startswith(("/api/v2/", "/static/", "/log/")) or path in {"/log.json", "/key.json"}:
+        return True
+    inner = path[1:].partition("/")[2]
+    return any(_is_page(f"/{part}") for part in (path[1:], inner))
+
+
+def _is_page(path: str) -> bool:
+    known = {"/", "/history", "/history.rss", "/history.atom", *_WORDS}
+    return path in known or path.startswith(("/history/", "/incidents/", "/components/"))
+
+
+def has_twin(path: str) -> bool:
+    """Whether `path` says that something works, and must stop saying so once we cannot see. Feeds and the log are records."""
+    if path.startswith("/api/") or path == LIVE:
+        return True
+    return not path.startswith(("/static/", "/log")) and not path.endswith((".rss", ".atom", ".json"))
+
+
+def hot(view: PublicView) -> Wanted:
+    """What every change of what is going on touches."""
+    wanted: Wanted = {}
+    for language in view.page.languages:
+        wanted[f"/{language}/"] = PAGES
+        wanted.update(dict.fromkeys((f"/{language}/{feed}" for feed in _FEEDS), JSON))
+    wanted.update(dict.fromkeys((f"/api/v2/{name}.json" for name in DOCUMENTS), JSON))
+    return wanted
+
+
+def fixed(view: PublicView) -> Wanted:
+    """What depends on templates, translations and settings alone."""
+    wanted: Wanted = dict.fromkeys(assets.all_urls(assets.brand(view.page.brand_color)), ASSETS)
+    for language in view.page.languages:
+        wanted.update(dict.fromkeys((f"/{language}{path}" for path in _WORDS), BACKGROUND))
+    wanted["/key.json"] = BACKGROUND
+    return wanted
+
+
+def of_notice(view: PublicView, notice: NoticeView) -> Wanted:
+    """The pages of one notice, and those that list it."""
+    month = public.month_of(notice.started_at, view.page.time_zone)
+    wanted: Wanted = {f"/api/v2/incidents/{notice.public_id}.json": JSON, "/log.json": JSON}
+    wanted.update({f"/log/{update.signature.n}": JSON for update in notice.updates if update.signature})
+    for language in view.page.languages:
+        wanted[f"/{language}/incidents/{notice.public_id}"] = PAGES
+        wanted[f"/{language}/history"] = PAGES
+        wanted[f"/{language}/history/{month}"] = PAGES
+    for component_id in notice.component_ids:
+        if component_id in view.by_id:
+            wanted.update(_component(view, component_id, feeds=True))
+    return wanted
+
+
+def _component(view: PublicView, component_id: str, *, feeds: bool) -> Wanted:
+    paths = ["", *(f"/{feed}" for feed in _FEEDS)] if feeds else [""]
+    return {
+        f"/{language}/components/{component_id}{path}": BACKGROUND for language in view.page.languages for path in paths
+    }
+
+
+def dependents(held: Snapshot, change: Change) -> Wanted:
+    """Everything that must be rendered anew after `change`."""
+    view = held.view
+    wanted: Wanted = {}
+    if change.page:
+        wanted |= everything(view)
+    if change.page or change.notices or change.components:
+        wanted |= hot(view)
+    for component_id in change.components:
+        # Also one that is gone: its page must go too.
+        wanted |= _component(view, component_id, feeds=False)
+    for public_id in change.notices:
+        notice = notice_of(held, public_id)
+        if notice is not None:
+            wanted |= of_notice(view, notice)
+        else:
+            wanted |= {f"/{language}/incidents/{public_id}": PAGES for language in view.page.languages}
+            wanted[f"/api/v2/incidents/{public_id}.json"] = JSON
+    return wanted
+
+
+def notice_of(held: Snapshot, public_id: str) -> NoticeView | None:
+    """The published notice of that id, read once per snapshot (the routes find it under the same key)."""
+    return held.remember(("notice", public_id), lambda: public.load_notice(held.conn, public_id))
+
+
+def everything(view: PublicView) -> Wanted:
+    """What a new page, a new look or a new day renders anew, apart from what is on disk already."""
+    wanted = fixed(view) | hot(view)
+    for language in view.page.languages:
+        wanted[f"/{language}/history"] = BACKGROUND
+    for component in view.components:
+        wanted |= _component(view, component.id, feeds=True)
+    for notice in (*view.open, *view.active, *view.upcoming):
+        wanted |= of_notice(view, notice)
+    for notice in view.past:
+        wanted |= dict.fromkeys(of_notice(view, notice), BACKGROUND)
+    return hot(view) | wanted | fixed(view)
+
+
+def of_day(view: PublicView) -> Wanted:
+    """What a new local day renders anew: bars shift, "since 13:20" gets its date."""
+    wanted = hot(view)
+    for component in view.components:
+        wanted |= _component(view, component.id, feeds=False)
+    for language in view.page.languages:
+        wanted[f"/{language}/history"] = BACKGROUND
+    for notice in (*view.open, *view.active):
+        wanted |= {f"/{language}/incidents/{notice.public_id}": BACKGROUND for language in view.page.languages}
+    return wanted
+
+
+def in_order(wanted: Wanted) -> Iterator[str]:
+    """Paths by rank; within a rank in the order they were named."""
+    for path, _rank in sorted(wanted.items(), key=lambda item: item[1]):
+        yield path
+
+
+def background(paths: Iterable[str]) -> Wanted:
+    """`paths` at the lowest rank."""
+    return dict.fromkeys(paths, BACKGROUND)

@@ -1,0 +1,269 @@
+"""A bare WSGI callable in front of Flask: path, language and encoding to published bytes. It never touches the database.
+
+A page that says "works" must not outlive our eyes: when live.json has not moved for 90 s, the blind twins are served instead.
+Behind it, a semaphore keeps four threads free for published files, so that a slow database silences forms but never the page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import formatdate
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from statuspage import clock, i18n, templating
+from statuspage.publish.files import Folder, name_of
+from statuspage.publish.urls import is_published
+from statuspage.store.pages import NOTHING_APPLIED
+from statuspage.web.site.context import base
+from statuspage.web.site.headers import CACHE_NEVER, cache_control, security
+
+LOG = logging.getLogger(__name__)
+Environ = dict[str, Any]
+Start = Callable[..., Any]
+
+BLIND_S = 90.0
+KEPT_FREE = 4  # threads that only ever serve files
+_MEMORY_BYTES = 64 * 1024 * 1024
+_LOOK_S = 0.2  # the manifest and live.json are looked at so often
+_TYPES = {
+    ".html": "text/html; charset=utf-8", ".json": "application/json; charset=utf-8", ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".rss": "application/rss+xml; charset=utf-8",
+    ".atom": "application/atom+xml; charset=utf-8",
+}  # fmt: skip
+# Pages whose query changes what they say; everywhere else a query (utm_source, a cache buster) means nothing.
+_WITH_QUERY = ("/history",)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One form of one file in memory: its bytes and the headers of a 200."""
+
+    stamp: tuple[int, int, int]
+    body: bytes
+    etag: str
+    headers: list[tuple[str, str]]
+    headers_304: list[tuple[str, str]]
+
+
+class FastPath:
+    """WSGI application. `want(path)` is called for a page that was rendered on request, so that it becomes a file."""
+
+    def __init__(
+        self, site: Callable[[Environ, Start], Iterable[bytes]], folder: Path, *, threads: int = 12, hsts: bool = False,
+        want: Callable[[str], None] = lambda _path: None, now: Callable[[], datetime] = clock.now,
+    ) -> None:  # fmt: skip
+        self._site = site
+        self._folder = Folder(folder)
+        self._pages = str(self._folder.pages)
+        self._hsts = hsts
+        self._want = want
+        self._eyes = Eyes(self._folder, now)
+        self._room = threading.BoundedSemaphore(max(1, threads - KEPT_FREE))
+        self._memory: OrderedDict[tuple[str, str], Page] = OrderedDict()
+        self._memory_bytes = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
+        """Serve a published file, else ask Flask if there is room."""
+        method = environ["REQUEST_METHOD"]
+        if method in {"GET", "HEAD"}:
+            page = self._find(environ)
+            if page is not None:
+                return _answer(environ, start_response, page, is_head=method == "HEAD")
+        return self._ask_site(environ, start_response)
+
+    def _find(self, environ: Environ) -> Page | None:
+        path = environ.get("PATH_INFO", "/")
+        if environ.get("QUERY_STRING") and path.endswith(_WITH_QUERY):
+            return None
+        languages, blind = self._eyes.look()
+        path = _with_language(path, languages, environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+        accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+        for blindly in (True, False) if blind else (False,):
+            name = _name(path, blindly)
+            if name is None:
+                return None
+            for ending in _endings(accepted):
+                page = self._load(path, name, ending)
+                if page is not None:
+                    return page
+        return None
+
+    def _load(self, path: str, name: str, ending: str) -> Page | None:
+        """The file from memory while it is still the one on disk, else read anew. A stat costs 2 us, a hash of 60 kB 40."""
+        key = (name, ending)
+        file = f"{self._pages}/{name}{ending}"
+        try:
+            found = os.stat(file)  # noqa: PTH116 - twice as fast as Path on the hottest line there is
+            stamp = (found.st_mtime_ns, found.st_ino, found.st_size)
+            known = self._memory.get(key)
+            if known is not None and known.stamp == stamp:
+                return known
+            with open(file, "rb") as source:  # noqa: PTH123 - the same
+                body = source.read()
+        except OSError:
+            return None
+        return self._keep(key, _page(path, name, ending, body, stamp, hsts=self._hsts))
+
+    def _keep(self, key: tuple[str, str], page: Page) -> Page:
+        with self._lock:
+            old = self._memory.pop(key, None)
+            self._memory_bytes += len(page.body) - (len(old.body) if old else 0)
+            self._memory[key] = page
+            while self._memory_bytes > _MEMORY_BYTES:
+                _, gone = self._memory.popitem(last=False)
+                self._memory_bytes -= len(gone.body)
+        return page
+
+    def _ask_site(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
+        if not self._room.acquire(blocking=False):
+            return self._busy(environ, start_response)
+        try:
+            # The body is taken whole, so that the slot is held while Flask works and not while a slow reader reads.
+            answer = self._site(environ, self._noting(environ, start_response))
+            try:
+                return list(answer)
+            finally:
+                if callable(close := getattr(answer, "close", None)):
+                    close()
+        finally:
+            self._room.release()
+
+    def _noting(self, environ: Environ, start_response: Start) -> Start:
+        """Flask's start_response, noticing pages that were rendered for a reader and could have been files."""
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:  # noqa: ANN401 - WSGI's signature
+            if status.startswith("200") and environ["REQUEST_METHOD"] == "GET" and not environ.get("QUERY_STRING"):
+                header = environ.get("HTTP_ACCEPT_LANGUAGE", "")
+                path = _with_language(environ.get("PATH_INFO", "/"), self._eyes.look()[0], header)
+                if is_published(path):
+                    self._want(path)
+            return start_response(status, headers, *rest)
+
+        return start
+
+    def _busy(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
+        """503 without asking anybody: a page for people, JSON for machines."""
+        path = environ.get("PATH_INFO", "/")
+        languages = self._eyes.look()[0]
+        if path.startswith("/api/") or path.endswith(".json"):
+            body, kind = b'{"error":"busy, try again","status":503}', _TYPES[".json"]
+        else:
+            body, kind = _busy_page(_language(path, languages, environ.get("HTTP_ACCEPT_LANGUAGE", ""))), _TYPES[".html"]
+        headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("Retry-After", "5")]
+        rest = [("Cache-Control", CACHE_NEVER), *security(path, hsts=self._hsts)]
+        start_response("503 Service Unavailable", [*headers, *rest])
+        return [body]
+
+
+class Eyes:
+    """Whether live.json is still being written, and which languages the page has. Reads files only."""
+
+    def __init__(self, folder: Folder, now: Callable[[], datetime] = clock.now) -> None:
+        self._folder = folder
+        self._now = now
+        self._live = folder.pages / "live.json"
+        self._looked = float("-inf")
+        self._seen = ""
+        self._seen_at = time.monotonic()
+        self._languages: tuple[str, ...] = NOTHING_APPLIED.languages
+        self._blind = False
+
+    def look(self) -> tuple[tuple[str, ...], bool]:
+        """(languages, the default first; whether we are blind), at most 0.2 s old."""
+        if time.monotonic() - self._looked >= _LOOK_S:
+            self._look()
+            self._looked = time.monotonic()
+        return self._languages, self._blind
+
+    def _look(self) -> None:
+        found = self._folder.load_manifest().languages
+        self._languages = tuple(found) or NOTHING_APPLIED.languages
+        try:
+            checked = str(json.loads(self._live.read_bytes()).get("checked_at") or "")
+        except (OSError, ValueError):
+            self._blind = True
+            return
+        if checked != self._seen:
+            self._seen, self._seen_at = checked, time.monotonic()
+        # Both clocks: the wall clock knows of the time before this process, the monotonic one of a wall clock set back.
+        self._blind = self._age_by_wall(checked) > BLIND_S or time.monotonic() - self._seen_at > BLIND_S
+
+    def _age_by_wall(self, checked: str) -> float:
+        try:
+            return (self._now() - datetime.fromisoformat(checked)).total_seconds()
+        except (ValueError, TypeError):
+            return float("inf")
+
+
+def _page(path: str, name: str, ending: str, body: bytes, stamp: tuple[int, int, int], *, hsts: bool) -> Page:
+    is_html = name.endswith(".html")
+    etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+    vary = "Accept-Encoding, Accept-Language" if is_html else "Accept-Encoding"
+    kind = _TYPES[".json"] if path.startswith("/log/") else _TYPES.get("." + name.rsplit(".", 1)[-1], "text/plain")
+    common = [("ETag", etag), ("Vary", vary), ("Cache-Control", cache_control(path)), *security(path, hsts=hsts)]
+    headers = [("Content-Type", kind), ("Content-Length", str(len(body))), *common]
+    if ending:
+        headers.append(("Content-Encoding", {".br": "br", ".gz": "gzip"}[ending]))
+    return Page(stamp, body, etag, headers, common)
+
+
+def _answer(environ: Environ, start_response: Start, page: Page, *, is_head: bool) -> Iterable[bytes]:
+    known = environ.get("HTTP_IF_NONE_MATCH")
+    if known and (known == page.etag or _matches(known, page.etag)):
+        start_response("304 Not Modified", [*page.headers_304, ("Date", formatdate(usegmt=True))])
+        return []
+    start_response("200 OK", [*page.headers, ("Date", formatdate(usegmt=True))])
+    return [] if is_head else [page.body]
+
+
+def _matches(header: str, etag: str) -> bool:
+    return header.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in header.split(",")}
+
+
+@lru_cache(maxsize=4096)
+def _name(path: str, blind: bool) -> str | None:  # noqa: FBT001 - a cache key
+    return name_of(path, blind=blind)
+
+
+@lru_cache(maxsize=512)
+def _endings(accepted: str) -> tuple[str, ...]:
+    """File endings to try for an Accept-Encoding, best first; the plain file last."""
+    allowed = {name.strip() for name, _, quality in (part.partition(";") for part in accepted[:200].split(","))
+               if quality.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}}  # fmt: skip
+    return (*(ending for name, ending in (("br", ".br"), ("gzip", ".gz")) if name in allowed), "")
+
+
+@lru_cache(maxsize=4096)
+def _with_language(path: str, languages: tuple[str, ...], header: str) -> str:
+    """The path with the language it is published under. Feeds without one are in the default language for everybody."""
+    if path.startswith(("/api/", "/static/", "/log")) or path.endswith(".json"):
+        return path
+    first = path[1:].partition("/")[0]
+    if first in languages:
+        return path
+    if path.endswith((".rss", ".atom")):
+        return f"/{languages[0]}{path}"
+    return f"/{i18n.negotiate(header, languages)}{path}"
+
+
+def _language(path: str, languages: tuple[str, ...], header: str) -> str:
+    first = path[1:].partition("/")[0]
+    return first if first in languages else i18n.negotiate(header, languages)
+
+
+@lru_cache(maxsize=8)
+def _busy_page(language: str) -> bytes:
+    context = base(NOTHING_APPLIED, language, None)
+    return templating.render(language, "site/busy.html", **context).encode()
