@@ -172,8 +172,9 @@ class Engine:
 
     def _apply(self, specs: list[ProbeSpec], spread_s: float | None) -> None:
         """Bring the entries in line with `specs`. `spread_s` None: a start, whose first round has its own spread."""
-        now = time.monotonic()
         wanted = {spec.monitor_id: spec for spec in specs}
+        authorities = {spec.monitor_id: _authority(spec) for spec in specs}  # loads the kinds, which takes its time
+        now = time.monotonic()
         for monitor_id in [each for each in self._entries if each not in wanted]:
             self._entries.pop(monitor_id).removed = True
         fresh = [spec for spec in wanted.values() if self._is_new(spec)]
@@ -183,16 +184,16 @@ class Engine:
             old = self._entries.get(spec.monitor_id)
             if old is not None:
                 old.removed = True
-            self._add(spec, phase, now, due)
+            self._add(spec, authorities[spec.monitor_id], phase, now, due)
         self._arm()
 
     def _is_new(self, spec: ProbeSpec) -> bool:
         old = self._entries.get(spec.monitor_id)
         return old is None or old.spec != spec
 
-    def _add(self, spec: ProbeSpec, phase: float, origin: float, due: float) -> None:
+    def _add(self, spec: ProbeSpec, authority: str, phase: float, origin: float, due: float) -> None:
         run = Run(spec, self._client, self._region)
-        entry = Entry(spec, run, _authority(spec), phase, origin, due, Streak())
+        entry = Entry(spec, run, authority, phase, origin, due, Streak())
         self._entries[spec.monitor_id] = entry
         self._push(entry, due)
 
@@ -302,7 +303,7 @@ class Engine:
         assert task is not None  # noqa: S101 - for the type checker: this runs in a task
         entry.task = task
         try:
-            return await PROBES[entry.spec.kind].load().check(entry.spec, run)
+            return _checked(await PROBES[entry.spec.kind].load().check(entry.spec, run))
         except asyncio.CancelledError as cancelled:
             if cancelled.args != (run,):
                 raise
@@ -357,6 +358,14 @@ class Engine:
         except Exception:
             self._counts["lost_batches"] += 1
             log.exception("a batch of %d results was not accepted", len(batch))
+
+
+def _checked(result: object) -> CheckResult:
+    """What a probe returned, if it is a result. Raises TypeError."""
+    if isinstance(result, CheckResult):
+        return result
+    message = f"returned {type(result).__name__} instead of a CheckResult"
+    raise TypeError(message)
 
 
 def _authority(spec: ProbeSpec) -> str:

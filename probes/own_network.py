@@ -17,13 +17,13 @@ from probes.transfer import Client, Request, TransferError
 # What a broken network of ours can look like. A wrong status or certificate came over a network that works.
 NETWORK_CLASSES = frozenset({"dns", "refused", "unreachable", "timeout", "reset", "tls"})
 SHARE = 0.3  # of independent targets; below it the failures are theirs
-_GOOD_FOR_S = 5.0
+_GOOD_FOR_S = 1.0
 _TIMEOUT_S = 3.0
 _REMEMBERED = 4096
 
 
 class OwnNetwork:
-    """Runs the self test when it is needed, never more than once in 5 s, and weighs it against what targets said."""
+    """Runs the self test when it is needed, never more than once a second, and weighs it against what targets said."""
 
     def __init__(self, client: Client, urls: tuple[str, ...], policy: Policy) -> None:
         self._client = client
@@ -32,6 +32,7 @@ class OwnNetwork:
         self._recent: deque[tuple[float, str, bool]] = deque(maxlen=_REMEMBERED)  # ended, authority, answered
         self._lock = asyncio.Lock()
         self._tested_at = float("-inf")
+        self._blamed_at = float("-inf")
         self._is_good = True
         self.was_ever_good = False
         self.has_any_answer = False
@@ -49,12 +50,13 @@ class OwnNetwork:
         """Whether a failure is our own network's: every reference fails, and so do many independent targets.
 
         Judged on what ended since the failing run began: older answers were given by a network that may be gone since.
-        References that never answered while targets did are blocked or dead, and say nothing.
+        References that never answered while targets did are blocked or dead, and say nothing. A run that began before
+        the network came back is its victim still.
         """
         if not self._requests or result.outcome != "down" or result.error_class not in NETWORK_CLASSES:
             return False
         if await self.test():
-            return False
+            return self._blamed_at >= started
         if self.has_any_answer and not self.was_ever_good:
             return False
         latest: dict[str, bool] = {}
@@ -63,10 +65,13 @@ class OwnNetwork:
                 break
             latest.setdefault(authority, answered)
         failing = sum(1 for answered in latest.values() if not answered)
-        return failing >= SHARE * len(latest)
+        if failing < SHARE * len(latest):
+            return False
+        self._blamed_at = time.monotonic()
+        return True
 
     async def test(self) -> bool:
-        """Whether any reference answers, in any way at all. Remembered for 5 s."""
+        """Whether any reference answers, in any way at all. Remembered for 1 s."""
         async with self._lock:
             if time.monotonic() - self._tested_at < _GOOD_FOR_S:
                 return self._is_good
