@@ -272,14 +272,16 @@ def note_consent(conn: Connection, row: Subscription, action: str, how: str, ip_
 
 def after_sent(conn: Connection, job: Job, now: datetime) -> None:
     """What a delivery changes: an echoed challenge activates, "tell me when it is fixed" has been told."""
-    row = stored.by_id(conn, job.subscription_id, for_update=True)
+    is_echo = job.kind == "confirm" and job.channel == "webhook"
+    is_told = job.only_notice_id is not None and job.payload.get("event") == "resolved"
+    row = stored.by_id(conn, job.subscription_id, for_update=True) if is_echo or is_told else None
     if row is None:
         return
-    if job.kind == "confirm" and job.channel == "webhook":
+    if is_echo:
         answered = sealing.token_hash(str(job.payload.get("challenge")))
         if row.token_hash is not None and sealing.is_same(row.token_hash, answered):
             _activate(conn, row, "link", "", now)
-    elif row.notice_id is not None and job.payload.get("event") == "resolved":
+    else:
         _end(conn, row, "link", "", now)
 
 

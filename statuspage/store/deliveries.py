@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, exists, func, or_, select
 
 from statuspage.store import pages
 from statuspage.store.schema.delivery import deliveries, outbox, subscriptions
+from statuspage.store.types import Big
 
 OPEN = ("queued", "sending")
 
@@ -33,6 +34,7 @@ class Job:
     expires_at: datetime
     subscription_id: int
     public_id: str
+    only_notice_id: int | None  # "tell me when it is fixed": the one notice it is about
     audience: str
     language: str
     label: str
@@ -89,6 +91,7 @@ def jobs(conn: Connection, ids: list[int]) -> list[Job]:
         select(
             deliveries, subscriptions.c.public_id, subscriptions.c.audience, subscriptions.c.language, subscriptions.c.label,
             subscriptions.c.address_sealed, subscriptions.c.token_hash, subscriptions.c.meta,
+            subscriptions.c.notice_id.label("only_notice_id"),
         )
         .join(subscriptions, subscriptions.c.id == deliveries.c.subscription_id)
         .where(deliveries.c.id.in_(ids)).order_by(deliveries.c.urgency, deliveries.c.next_try_at, deliveries.c.id)
@@ -101,7 +104,7 @@ def jobs(conn: Connection, ids: list[int]) -> list[Job]:
 
 def _job(row: RowMapping, said: RowMapping) -> Job:
     same = ("id", "key", "channel", "notice_id", "sequence", "urgency", "attempts", "lease_until", "subscription_id", "public_id",
-            "audience", "language", "label", "address_sealed", "token_hash", "meta")  # fmt: skip
+            "only_notice_id", "audience", "language", "label", "address_sealed", "token_hash", "meta")  # fmt: skip
     return Job(
         **{name: row[name] for name in same}, is_ambiguous=row["error_class"] == "Unknown", kind=said["kind"],
         payload=said["payload"], created_at=said["created_at"], expires_at=said["expires_at"],
@@ -113,32 +116,30 @@ def verdict(conn: Connection, job: Job, owner: str, now: datetime) -> str:
 
     An older message about the same notice that is under way to the same person must end first: order is never turned round.
     """
-    row = conn.execute(
-        select(deliveries.c.state, deliveries.c.lease_owner, deliveries.c.lease_until, subscriptions.c.state.label("consent"))
-        .join(subscriptions, subscriptions.c.id == deliveries.c.subscription_id).where(deliveries.c.id == job.id)
-    ).first()  # fmt: skip
+    # One statement with literal conditions: it runs once per message, beside every sending thread.
+    named = {"job": job.id, "notice": job.notice_id, "person": job.subscription_id, "sequence": job.sequence}
+    row = conn.execute(_VERDICT, named).first()
     if row is None or row.state != "sending" or row.lease_owner != owner or row.lease_until <= now:
         return "lost"
     if job.expires_at <= now:
         return "expired"
-    if not _has_consent(row.consent, job) or _has_other(conn, job, newer=True):
+    if row.newer or not (row.consent == "active" or (job.kind == "confirm" and row.consent == "pending")):
         return "cancelled"
-    return "wait" if _has_other(conn, job, newer=False) else "send"
+    return "wait" if row.older else "send"
 
 
-def _has_consent(state: str, job: Job) -> bool:
-    return state == "active" or (job.kind == "confirm" and state == "pending")
-
-
-def _has_other(conn: Connection, job: Job, *, newer: bool) -> bool:
-    if job.notice_id is None:
-        return False
-    same = and_(deliveries.c.notice_id == job.notice_id, deliveries.c.subscription_id == job.subscription_id)
-    if newer:
-        other = and_(deliveries.c.sequence > job.sequence, deliveries.c.state.in_((*OPEN, "sent")))
-    else:
-        other = and_(deliveries.c.sequence < job.sequence, deliveries.c.state == "sending")
-    return bool(conn.scalar(select(exists().where(same, other))))
+_other = deliveries.alias("other")
+_SAME = and_(_other.c.notice_id == bindparam("notice", type_=Big), _other.c.subscription_id == bindparam("person", type_=Big))
+_SEQUENCE = bindparam("sequence", type_=Big)
+_VERDICT = (
+    select(
+        deliveries.c.state, deliveries.c.lease_owner, deliveries.c.lease_until, subscriptions.c.state.label("consent"),
+        exists().where(_SAME, _other.c.sequence > _SEQUENCE, _other.c.state.in_((*OPEN, "sent"))).label("newer"),
+        exists().where(_SAME, _other.c.sequence < _SEQUENCE, _other.c.state == "sending").label("older"),
+    )
+    .join(subscriptions, subscriptions.c.id == deliveries.c.subscription_id)
+    .where(deliveries.c.id == bindparam("job", type_=Big))
+)  # fmt: skip
 
 
 def next_due_at(conn: Connection) -> datetime | None:
