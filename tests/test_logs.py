@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import secrets
 import subprocess
 import sys
 import threading
@@ -17,7 +16,7 @@ from statuspage import logs
 from statuspage.domain.sealing import new_token
 from statuspage.errors import SettingsError
 
-SENTINEL = secrets.token_hex(6)
+SENTINEL = "k7q2x9w4m1z8"
 PEM = f"-----BEGIN PRIVATE KEY-----\nMIGH{SENTINEL}\n-----END PRIVATE KEY-----"
 
 
