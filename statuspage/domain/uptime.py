@@ -29,6 +29,8 @@ KIND_OF_STATUS = {
 Span = tuple[int, int, str]  # start, end (exclusive) in seconds since the epoch, kind
 Window = tuple[int, int]
 
+OVERRUN = timedelta(minutes=5)  # work that ends this soon after its announced end was on time
+
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
@@ -93,6 +95,23 @@ def spans(changes: Sequence[tuple[datetime, str]], end_at: datetime) -> list[Spa
     ends = [*(at for at, _ in changes[1:]), end_at]
     found = ((_floor(at), _ceil(end), KIND_OF_STATUS[new]) for (at, new), end in zip(changes, ends, strict=True))
     return [span for span in found if span[0] < span[1]]
+
+
+def announced(
+    published_at: datetime, began_at: datetime, promised_at: datetime | None, ended_at: datetime | None, now: datetime
+) -> Window | None:
+    """The window of a maintenance that leaves the denominator, None when it was not published before it began.
+
+    It lasts until the work ended (or `now`), but an overrun of more than OVERRUN counts from the promised end as what it is: an
+    outage that nobody announced.
+    """
+    if published_at >= began_at:
+        return None
+    end_at = ended_at or now
+    if promised_at and end_at > promised_at + OVERRUN:
+        end_at = promised_at
+    window = _floor(began_at), _ceil(end_at)
+    return window if window[0] < window[1] else None
 
 
 def seconds(lo: int, hi: int, observed: Iterable[Span], maintenance: Iterable[Window]) -> Seconds:

@@ -188,9 +188,10 @@ def monitor_numbers(conn: Connection, *, blocks: bool = False) -> list[int]:
     return found
 
 
-def first_result_ms(conn: Connection, monitor_no: int) -> int | None:
-    """Time of the oldest raw result of one monitor."""
-    statement = select(func.min(check_results.c.at_ms)).where(check_results.c.monitor_no == monitor_no)
+def first_result_ms(conn: Connection, monitor_no: int, since_ms: int = 0) -> int | None:
+    """Time of the oldest raw result of one monitor since then."""
+    column = check_results.c
+    statement = select(func.min(column.at_ms)).where(column.monitor_no == monitor_no, column.at_ms >= since_ms)
     found: int | None = conn.execute(statement).scalar_one()
     return found
 
