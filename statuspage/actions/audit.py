@@ -17,7 +17,7 @@ GENESIS = "0" * 64
 _LOCK = 7_246_801  # any number that no other advisory lock of ours uses
 
 
-def write(  # noqa: PLR0917 - who, what, whom, in this order everywhere
+def write(
     connection: Connection,
     at: datetime,
     actor: str,

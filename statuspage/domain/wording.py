@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from statuspage.domain import lifecycle
-from statuspage.domain.notice import Draft, Facts
+from statuspage.domain.notice import Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,16 @@ _NEVER = (
      "we never ask for a transfer to an address"),
 )  # fmt: skip
 _PROMISES = {"unaffected_verified", "no_evidence_of_loss", "unavailable_temporarily", "will_be_corrected"}
-_SHARE = re.compile(r"\d|%|one in|half|third|quarter|not known|do not know|分之|成|半|尚不清楚|不清楚|未知")
+_SHARE = re.compile(
+    r"\d ?%|one in|half|a third|a quarter|every|[\d,]+ (users|customers|people)|not known|not know"
+    r"|分之|成用户|一半|全部|所有|\d+ ?(名|位|万)|不清楚|未知"
+)
 _NUMBER = re.compile(r"\d+(?:[:.]\d+)?")
 
 
 def findings(draft: Draft, languages: Sequence[str]) -> list[Finding]:
     """Everything worth a second look, the grave first; an empty list means the text may go."""
-    found = [*_never(draft), *_unfounded(draft), *_vague(draft), *_missing(draft.facts), *_apart(draft, languages)]
+    found = [*_never(draft), *_unfounded(draft), *_vague(draft), *_missing(draft), *_apart(draft, languages)]
     return sorted(found, key=lambda one: not one.is_grave)
 
 
@@ -81,8 +84,14 @@ def _vague(draft: Draft) -> Iterator[Finding]:
         for pattern, message in _VAGUE.get(language, ()):
             hit = re.search(pattern, text, re.IGNORECASE)
             is_scope = message == _HOW_MANY
-            if hit and not (is_scope and (_SHARE.search(text) or draft.facts.scope.get(language))):
+            if hit and not (is_scope and _tells_share(draft, language)):
                 yield Finding(where, hit.group(), message)
+
+
+def _tells_share(draft: Draft, language: str) -> bool:
+    """Whether somewhere in this language it is said how many are affected, or that it is not known."""
+    said = (draft.bodies, draft.facts.titles, draft.facts.scope)
+    return bool(draft.facts.scope.get(language)) or any(_SHARE.search(texts.get(language, "")) for texts in said)
 
 
 def _unfounded(draft: Draft) -> Iterator[Finding]:
@@ -107,12 +116,17 @@ def _never(draft: Draft) -> Iterator[Finding]:
                 yield Finding(where, hit.group(), message, is_grave=True)
 
 
-def _missing(facts: Facts) -> Iterator[Finding]:
+def _missing(draft: Draft) -> Iterator[Finding]:
+    facts = draft.facts
     if facts.kind not in {"incident", "security"} or lifecycle.is_final(facts.kind, facts.status):
         return
     wanted = (
         ("components", facts.components or facts.kind == "security", "choose what fails"),
-        ("scope", facts.scope, "how many are affected? A share, or that it is not known yet"),
+        (
+            "scope",
+            any(_tells_share(draft, language) for language in draft.bodies),
+            "how many are affected? A share, or that it is not known yet",
+        ),
         ("not_affected", facts.not_affected, "say what still works"),
         ("advice_do", facts.advice_do or facts.advice_dont, "say what to do, and what not to do"),
         ("next", facts.next_update_by, "promise the next update: readers miss it most of all"),

@@ -51,6 +51,11 @@ class Watch:
     evidence: dict[str, Any]
 
     @property
+    def title(self) -> dict[str, str]:
+        """Its name by language; without one, its id."""
+        return self.names or {"en": self.id}
+
+    @property
     def is_bad(self) -> bool:
         """It fails or is slow, confirmed."""
         return self.state in _BAD
@@ -203,7 +208,9 @@ def operator_webhooks(conn: Connection) -> list[RowMapping]:
     """The webhooks that operators added: their label, state and filters."""
     statement = (
         select(subscriptions.c.public_id, subscriptions.c.label, subscriptions.c.state, subscriptions.c.created_at)
-        .where(subscriptions.c.channel == "webhook", subscriptions.c.audience == "operator").order_by(subscriptions.c.id)
+        .where(subscriptions.c.channel == "webhook", subscriptions.c.audience == "operator",
+               subscriptions.c.state != "off")
+        .order_by(subscriptions.c.id)
     )  # fmt: skip
     return list(conn.execute(statement).mappings())
 

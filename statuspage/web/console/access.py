@@ -44,6 +44,8 @@ ACCESS: dict[str, str] = {
     "monitors.run": RESPONDER,
     "deliveries.index": VIEWER,
     "deliveries.subscriptions": VIEWER,
+    "deliveries.add_webhook": ADMIN,
+    "deliveries.change_webhook": ADMIN,
     "people.audit": ADMIN,
     "people.index": ADMIN,
     "people.create": ADMIN,

@@ -7,8 +7,10 @@ from datetime import timedelta
 from flask import Blueprint, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from statuspage.actions import configured_subscribers
+from statuspage.errors import InvalidInput
 from statuspage.store import console, notices
-from statuspage.web.console.respond import render, services
+from statuspage.web.console.respond import actor, go, render, services, words
 
 routes = Blueprint("deliveries", __name__)
 
@@ -39,8 +41,31 @@ def subscriptions() -> BaseResponse:
     return _subscriptions()
 
 
-def _subscriptions(*, error: str = "", status: int = 200, url: str = "") -> BaseResponse:
+@routes.post("/subscriptions/webhooks")
+def add_webhook() -> BaseResponse:
+    """Add a webhook of the operators' own; the page shows its signing key, once."""
+    url = request.form.get("url", "").strip()[:2000]
+    try:
+        _public_id, secret = configured_subscribers.add_operator_webhook(services().ctx, actor(), url)
+    except InvalidInput as error:
+        return _subscriptions(error=words(str(error)), status=400, url=url)
+    return _subscriptions(secret=secret)
+
+
+@routes.post("/subscriptions/<public_id>")
+def change_webhook(public_id: str) -> BaseResponse:
+    """`do`: test or remove."""
+    steps = {"test": configured_subscribers.send_test, "remove": configured_subscribers.remove_operator_webhook}
+    do = request.form.get("do", "")
+    if do not in steps:
+        message = "choose one of the steps offered"
+        raise InvalidInput(message, "do")
+    steps[do](services().ctx, actor(), public_id)
+    return go(f"/subscriptions?said={'test' if do == 'test' else 'removed'}")
+
+
+def _subscriptions(*, error: str = "", status: int = 200, url: str = "", secret: str = "") -> BaseResponse:
     with services().ctx.db.read() as connection:
         counts = console.subscription_counts(connection)
         hooks = console.operator_webhooks(connection)
-    return render("subscriptions.html", status, counts=counts, hooks=hooks, error=error, url=url, secret="")
+    return render("subscriptions.html", status, counts=counts, hooks=hooks, error=error, url=url, secret=secret)
