@@ -123,9 +123,7 @@ async def check(spec: ProbeSpec, run: Run) -> CheckResult:
         answers = _by_id(await _post(plan.calls, spec, run))
         plan.batch = answers is not None
     if answers is None:
-        answers = {}
-        for call in plan.calls:
-            answers |= _by_id([await _post(call, spec, run)]) or {}
+        answers = {call["id"]: await _post(call, spec, run) for call in plan.calls}
     results = [_result(answers.get(call["id"]), call["method"], spec) for call in plan.calls]
     return _judge(spec, run, results)
 
