@@ -2,18 +2,20 @@
 
 import json
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
 from stage import add_monitor, furnish
 
-from statuspage.actions import demo_data, demo_history, notices
-from statuspage.actions.context import COMMAND_LINE
+from statuspage.actions import demo_data, demo_history, notices, rollups
+from statuspage.actions.context import COMMAND_LINE, Context
 from statuspage.clock import to_ms
 from statuspage.domain import lifecycle, rollup, signing, uptime
 from statuspage.domain.notice import Draft, Facts
 from statuspage.errors import InvalidInput, Unavailable
+from statuspage.keys import Keys
 from statuspage.scenarios import catalogue as words
 from statuspage.store import checks as check_store
 from statuspage.store.schema import catalogue, checks, delivery
@@ -24,11 +26,19 @@ NOW = datetime(2026, 11, 22, 5, 42, tzinfo=UTC)
 SHOWN = ("transfers", "online_payments", "balances", "tx_history", "login", "otp_delivery", "bank_cards", "account_info",
          "chain_eth", "chain_bsc", "chain_polygon")  # fmt: skip
 
+STEPS = sum(len(words().scenario(name).steps) for name, _, _ in demo_data.STORY)
+WATCHED = ("online_payments", "transfers", "login")
+
 
 @pytest.fixture
-def page(ctx, clock):
-    """A page with the components of the demo wallet, one monitor each."""
+def ctx(sqlite_database, clock):
+    """On SQLite alone: what is special here runs on PostgreSQL in one test at the end."""
     clock.at = NOW
+    return Context(sqlite_database, Keys(b"\x01" * 32, b"\x02" * 32, b"\x03" * 32), clock)
+
+
+def build(ctx):
+    """A page with components of the demo wallet, some of them watched."""
     with ctx.db.write() as conn:
         for no, name in enumerate(SHOWN, 1):
             conn.execute(catalogue.components.insert().values(
@@ -36,8 +46,14 @@ def page(ctx, clock):
                 weight="normal", symptoms=[], template="", baseline="operational", status="operational", status_at=NOW,
                 source="file", created_at=NOW, updated_at=NOW,
             ))  # fmt: skip
+        for no, name in enumerate(WATCHED, 1):
             add_monitor(conn, f"{name}-api", name, no, NOW)
     return ctx
+
+
+@pytest.fixture
+def page(ctx):
+    return build(ctx)
 
 
 @pytest.fixture
@@ -65,7 +81,7 @@ def test_a_dozen_notices_are_past_marked_and_over(seeded):
 def test_every_update_is_at_its_time_and_has_no_unfilled_placeholder(seeded):
     updates = everything(seeded, tables.notice_updates)
 
-    assert len(updates) == sum(len(words().scenario(name).steps) for name, _, _ in demo_data.STORY)
+    assert len(updates) == STEPS
     assert [row["display_at"] for row in updates] == sorted(row["display_at"] for row in updates)
     told = json.dumps([(row["bodies"], row["facts"]) for row in updates], ensure_ascii=False)
     assert "{" not in told.replace('{"', "").replace("{}", "")
@@ -109,10 +125,22 @@ def test_ninety_days_of_uptime_agree_with_the_notices(seeded):
     assert 9900 < min(figures) < max(figures) <= 10000
 
 
+def test_reckoned_anew_from_status_changes_and_notices_every_day_is_the_same(seeded):
+    with seeded.db.read() as conn:
+        before = check_store.uptime_days(conn, (NOW - timedelta(days=95)).date())
+    with seeded.db.write() as conn:
+        conn.execute(checks.daily_uptime.delete())
+
+    rollups.roll_days(seeded.db, NOW, "UTC")
+
+    with seeded.db.read() as conn:
+        assert check_store.uptime_days(conn, (NOW - timedelta(days=95)).date()) == before
+
+
 def test_the_hour_blocks_tell_the_same_story_and_are_whole(seeded):
     incident = next(row for row in everything(seeded, tables.notices) if row["facts"]["template"] == "duplicate-charge")
     hour = to_ms(incident["started_at"]) // rollup.HOUR_MS + 1
-    no = SHOWN.index("online_payments") + 1
+    no = WATCHED.index("online_payments") + 1
     with seeded.db.read() as conn:
         blocks = {at: block for at, _, block in check_store.blocks(conn, no, 0, 10**7)}
         names = check_store.region_names(conn)
@@ -136,25 +164,32 @@ def test_seeding_again_changes_nothing(seeded):
     assert [everything(seeded, table) for table in (tables.log, checks.daily_uptime, audit_log)] == before
 
 
-def test_a_start_that_was_killed_half_way_goes_on(page, monkeypatch):
-    put, calls = check_store.put_blocks, []
+@pytest.mark.parametrize("survives", [0, 4, 12])
+def test_a_start_that_was_killed_half_way_goes_on_and_tells_nothing_twice(page, monkeypatch, survives):
+    write, opened = page.db.write, []
 
-    def dies(conn, blocks):
-        calls.append(1)
-        if len(calls) == 4:
-            raise Unavailable("killed")
-        put(conn, blocks)
+    @contextmanager
+    def dies():
+        with write() as conn:
+            yield conn
+            opened.append(1)
+            if len(opened) > survives:
+                raise Unavailable("killed before the commit")
 
-    monkeypatch.setattr(demo_history.check_store, "put_blocks", dies)
-    with pytest.raises(Unavailable):
-        demo_data.seed(page, NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(page.db, "write", dies)
+        with pytest.raises(Unavailable):
+            demo_data.seed(page, NOW)
 
     assert demo_data.seed(page, NOW + timedelta(minutes=5))
+    updates = everything(page, tables.notice_updates)
     assert len(everything(page, tables.notices)) == 12
+    assert [row["display_at"] for row in updates] == sorted(row["display_at"] for row in updates)
+    assert len(updates) == len(everything(page, tables.log)) == STEPS
     with page.db.read() as conn:
         no = checks.hour_blocks.c.monitor_no
         counts = dict(conn.execute(select(no, func.count()).group_by(no)).all())
-    assert len(counts) == len(SHOWN)
+    assert len(counts) == len(WATCHED)
     assert len(set(counts.values())) == 1
 
 
@@ -173,8 +208,7 @@ def test_without_a_configuration_there_is_nothing_to_make_up(ctx):
         demo_data.seed(ctx, NOW)
 
 
-def test_a_page_with_other_components_gets_the_notices_without_claims(ctx, clock):
-    clock.at = NOW
+def test_a_page_with_other_components_gets_the_notices_without_claims(ctx):
     furnish(ctx)
 
     assert demo_data.seed(ctx, NOW)
@@ -195,3 +229,15 @@ def test_the_same_page_is_made_every_time_and_within_five_seconds(page):
         statement = select(catalogue.component_status_changes).where(catalogue.component_status_changes.c.component_id == "login")
         stored = [(row.at, row.new) for row in conn.execute(statement.order_by(catalogue.component_status_changes.c.at))]
     assert stored == again.changes("login")
+
+
+def test_postgresql_holds_the_same_past(ctx, page, postgres_database):
+    other = build(Context(postgres_database, ctx.keys, ctx.now))
+
+    for one in (page, other):
+        demo_data.seed(one, NOW)
+
+    for table in (checks.daily_uptime, checks.hour_blocks, checks.regions):
+        assert everything(page, table) == everything(other, table)
+    for row, same in zip(everything(page, tables.notice_updates), everything(other, tables.notice_updates), strict=True):
+        assert (row["display_at"], row["bodies"], row["facts"]) == (same["display_at"], same["bodies"], same["facts"])
