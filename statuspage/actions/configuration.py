@@ -19,8 +19,6 @@ from statuspage.store import components as component_store
 from statuspage.store import configuration as store
 from statuspage.store import notices, pages
 
-_CHECK_COLUMNS = {"kind", "target", "options"}  # when one of these changes, what was seen before says nothing
-
 
 def apply(ctx: Context, actor: Actor, wanted: Wanted, *, allow_remove: bool = False) -> Plan:
     """Make the database as the file wants it; what was done comes back.
@@ -71,10 +69,19 @@ def _write(conn: Connection, ctx: Context, wanted: Wanted, plan: Plan, now: date
             store.archive(conn, noun, item.id, now)
     for item in plan.of("settings", "added", "changed"):
         store.save_setting(conn, item.id, wanted.settings[item.id])
-    suspicions.clear_for(conn, ctx, [item.id for item in plan.of("monitors", "removed")], now)
+    _silence(conn, ctx, wanted, plan, now)
     statuses.refresh(
         conn, wanted.rows.get("components", {}), now, source="system", reason="configuration applied", actor="configuration"
     )
+
+
+def _silence(conn: Connection, ctx: Context, wanted: Wanted, plan: Plan, now: datetime) -> None:
+    """Monitors that check no more hold no notice open, and what they saw last is no longer known."""
+    paused = [item for item in plan.of("monitors", "changed", "renamed") if wanted.rows["monitors"][item.id].get("paused")]
+    silent = [item.id for item in plan.of("monitors", "removed") + paused]
+    for monitor_id in silent:
+        store.forget_state(conn, monitor_id)
+    suspicions.clear_for(conn, ctx, silent, now)
 
 
 def _rename(conn: Connection, item: Item) -> None:
@@ -93,8 +100,6 @@ def _save(conn: Connection, wanted: Wanted, item: Item, now: datetime) -> None:
             _first_status(conn, item.id, now)
         return
     store.change(conn, item.noun, item.id, {**values, "updated_at": now, "archived_at": None})
-    if item.noun == "monitors" and _CHECK_COLUMNS & set(item.fields):
-        store.forget_state(conn, item.id)
 
 
 def _fresh(conn: Connection, wanted: Wanted, item: Item, now: datetime) -> dict[str, Any]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from probes.registry import PROBES
-from statuspage.config.fields import has_reference
 from statuspage.config.monitors import Monitor
 from statuspage.config.positions import Path, plain
 
@@ -64,8 +63,6 @@ def read_check(kind: str, value: Any, path: Path) -> tuple[Check | None, list[Fi
     except ValueError as error:  # probes.options.OptionError, which config may not import, carries a path
         return None, [(_full_path(path, getattr(error, "path", ()), ordinary), str(error))]
     findings = [(_full_path(path, inner, ordinary), message) for inner, message in found]
-    # What hangs on a reference has no value yet: it is judged again at use.
-    findings = [item for item in findings if not has_reference(_value_at(ordinary, item[0][len(path) :]))]
     return Check(kind, target, options), findings
 
 
@@ -93,16 +90,3 @@ def _full_path(path: Path, inner: Iterable[str | int], value: Any) -> Path:  # n
     if not isinstance(value, dict):
         return path
     return (*path, "url") if inner == ("target",) and "url" in value else (*path, *inner)
-
-
-def _value_at(value: Any, inner: Path) -> Any:  # noqa: ANN401 - any YAML value
-    for part in inner:
-        inside = part in value if isinstance(value, Mapping) else _is_index(part, value)
-        if not inside:
-            return value if isinstance(value, str) else None
-        value = value[part]
-    return value
-
-
-def _is_index(part: str | int, value: object) -> bool:
-    return isinstance(value, list) and isinstance(part, int) and part < len(value)

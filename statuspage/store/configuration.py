@@ -49,14 +49,12 @@ def change(conn: Connection, noun: str, row_id: str, values: dict[str, Any]) -> 
 
 
 def archive(conn: Connection, noun: str, row_id: str, at: datetime) -> None:
-    """Take a row out of sight; nothing that refers to it is lost. An archived monitor has no state."""
+    """Take a row out of sight; nothing that refers to it is lost."""
     change(conn, noun, row_id, {"archived_at": at, "updated_at": at})
-    if noun == "monitors":
-        forget_state(conn, row_id)
 
 
 def forget_state(conn: Connection, monitor_id: str) -> None:
-    """Drop what is known of a monitor: what it checks has changed, so it is unknown until seen."""
+    """Drop what is known of a monitor that checks no more."""
     conn.execute(monitor_states.delete().where(monitor_states.c.monitor_id == monitor_id))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
+from stage import Probe
 
 from statuspage.actions import audit, configuration, notices
 from statuspage.actions.context import COMMAND_LINE, Actor
@@ -13,6 +14,7 @@ from statuspage.config.rows import wanted
 from statuspage.domain.notice import Draft, Facts
 from statuspage.errors import Conflict, NotAllowed
 from statuspage.store import monitors as monitor_store
+from statuspage.store import notices as notice_store
 from statuspage.store.pages import load_meta, load_page
 from statuspage.store.schema import metadata
 from statuspage.store.schema.catalogue import component_groups, component_status_changes, components, monitors
@@ -352,17 +354,45 @@ def test_a_failure_in_the_middle_leaves_everything_as_it_was(ctx, monkeypatch):
     assert contents(ctx) == before
 
 
-def test_a_monitor_that_checks_something_else_is_unknown_until_seen(ctx):
-    put(ctx)
-    furnish_history(ctx)
-    with ctx.db.write() as conn:
-        conn.execute(update(components).values(status="operational"))
+def login_alone(options=""):
+    """FILE with a monitor of its own for the sign-in."""
+    return FILE.replace("login-api: {component: transfers, depends_on: transfers-api", "login-api: {component: login" + options)
 
-    put(ctx, FILE.replace("https://api.wallet.example/transfers", "https://api.wallet.example/other"))
+
+def failing(ctx, clock):
+    """The wallet of FILE with its sign-in monitor down and a suspected notice about it."""
+    put(ctx, login_alone())
+    probe = Probe(ctx, clock)
+    probe.sees("up", "transfers-api", "login-api", times=3)
+    probe.sees("down", "login-api", times=3)
+    with ctx.db.read() as conn:
+        found = notice_store.open_notices(conn)
+    assert [notice.facts.components for notice in found] == [{"login": "major_outage"}]
+
+
+@pytest.mark.parametrize("change", ["removed", "paused"])
+def test_a_monitor_that_checks_no_more_holds_no_notice_open(ctx, clock, change):
+    failing(ctx, clock)
+    clock.pass_(minutes=5)
+
+    if change == "removed":
+        put(ctx, login_alone().replace("  login-api", "  # login-api"), allow_remove=True)
+    else:
+        put(ctx, login_alone(", paused: true"))
 
     with ctx.db.read() as conn:
-        assert conn.scalar(select(func.count()).select_from(monitor_states)) == 0
-    assert rows(ctx, components)["transfers"]["status"] == "unknown"
+        assert notice_store.open_notices(conn) == []
+        assert set(conn.scalars(select(monitor_states.c.monitor_id))) == {"transfers-api"}
+    assert rows(ctx, components)["login"]["status"] == "operational"
+
+
+def test_a_monitor_that_checks_something_else_keeps_its_state_until_it_has_seen_more(ctx, clock):
+    failing(ctx, clock)
+
+    put(ctx, login_alone().replace("method: HEAD", "method: GET"))
+
+    assert rows(ctx, monitors)["login-api"]["options"] == {"method": "GET"}
+    assert rows(ctx, components)["login"]["status"] == "major_outage"
 
 
 def test_a_component_that_loses_its_last_monitor_is_what_a_person_last_said(ctx):
