@@ -188,12 +188,15 @@ def set_components(conn: Connection, notice_id: int, claims: dict[str, str]) -> 
 
 
 def claims_on(conn: Connection, component_ids: Iterable[str]) -> list[tuple[str, str, Notice]]:
-    """(component id, claimed status, notice) of every open public notice that names one of `component_ids`."""
+    """(component id, claimed status, notice) of every open public notice that names one of `component_ids`.
+
+    A backfilled notice tells the past, also in the moment between its first entry and its last: it claims nothing now.
+    """
     statement = (
         select(notices, notice_components.c.component_id, notice_components.c.status.label("claimed"))
         .join(notice_components, notice_components.c.notice_id == notices.c.id)
         .where(notice_components.c.component_id.in_(list(component_ids)), notices.c.visibility == "public",
-               notices.c.status.not_in(_FINAL))
+               notices.c.status.not_in(_FINAL), notices.c.backfilled == False)  # noqa: E712 - SQL
     )  # fmt: skip
     return [(row["component_id"], row["claimed"], _notice(row)) for row in conn.execute(statement).mappings()]
 

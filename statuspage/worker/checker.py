@@ -40,8 +40,8 @@ class EngineLike(Protocol):
     def replace(self, specs: list[ProbeSpec]) -> None:
         """Take over a new set of monitors."""
 
-    def run_now(self, monitor_id: str) -> None:
-        """Run one monitor at once."""
+    def run_now(self, monitor_id: str) -> bool:
+        """Run one monitor at once; False for one it does not know."""
 
 
 EngineFactory = Callable[[list[ProbeSpec], Callable[[list[CheckResult]], None], list[str]], EngineLike]

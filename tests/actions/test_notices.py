@@ -1,5 +1,6 @@
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -173,6 +174,15 @@ def test_invisible_and_control_characters_are_stripped(probe, wallet):
         titles = store.by_public_id(conn, ref.public_id).facts.titles
 
     assert titles == {"en": "Transfers fail", "zh-Hans": "转账"}
+
+
+def test_telling_the_past_changes_nothing_now(probe, wallet, clock):
+    notices.declare(wallet, LIN, replace(incident(), occurred_at=clock() - timedelta(days=3)))
+    probe.restart()
+    probe.sees("up", "transfers-api")
+
+    assert status_of(wallet, "transfers") == "operational"
+    assert count(wallet, delivery.outbox) == 0
 
 
 def test_a_draft_is_neither_signed_nor_said_nor_seen(probe, wallet):

@@ -1,0 +1,183 @@
+"""Composition root: where the parts of one process are wired, started and stopped."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+from waitress.server import create_server
+
+from statuspage import demo_files
+from statuspage.actions import configured_subscribers, demo_data, maintenance, operators
+from statuspage.actions.context import COMMAND_LINE, Context
+from statuspage.config import check, plan
+from statuspage.demo import service
+from statuspage.errors import SettingsError, StatuspageError
+from statuspage.publish.publisher import Publisher
+from statuspage.settings import Settings
+from statuspage.web.console.app import create_console
+from statuspage.web.console.services import Services as ConsoleServices
+from statuspage.web.fastpath import FastPath
+from statuspage.web.site.app import create_site
+from statuspage.web.site.services import Services as SiteServices
+from statuspage.worker import main as worker
+from statuspage.worker.loops import Supervisor
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What this process does."""
+
+    web: bool = True
+    worker: bool = True
+    demo: bool = False
+
+
+@dataclass
+class Running:
+    """What must be stopped, in the order in which it was started."""
+
+    servers: list[Any] = field(default_factory=list)  # waitress publishes no types
+    supervisor: Supervisor | None = None
+    demo: service.Demo | None = None
+
+
+def run(settings: Settings, ctx: Context, parts: Parts, *, say: Say) -> int:
+    """Start `parts`, serve until SIGTERM or SIGINT, stop in order; the exit code. SIGHUP applies wallet.yaml again."""
+    running = Running()
+    stop = threading.Event()
+    try:
+        start(settings, ctx, parts, running, say)
+        _on_signals(stop, lambda: reconfigure(settings, ctx, parts))
+        while not stop.wait(0.5):
+            pass
+    finally:
+        shut_down(running, settings.drain_s)
+        ctx.db.close()
+    return 0
+
+
+def start(settings: Settings, ctx: Context, parts: Parts, running: Running, say: Say) -> None:
+    """Bring everything up. The page is served before the demo's history is made: a reader never waits for it."""
+    apply_configuration(settings, ctx, parts)
+    if parts.demo:
+        running.demo = service.start_in_thread(
+            "127.0.0.1", settings.demo_port, settings.data / "demo", settings.demo_tls_port
+        )
+    site = create_public_site(settings, ctx) if parts.web or parts.worker else None
+    publisher = Publisher(ctx.db, site.wsgi_app, settings.public_dir, ctx.now) if site else None
+    if publisher and parts.web:
+        publisher.run_once()
+    loops = worker.loops(settings, ctx, publisher if parts.web else None, probing=parts.worker)
+    running.supervisor = Supervisor(loops)
+    if parts.web and site:
+        want = publisher.want if publisher else None
+        fast = FastPath(
+            site,
+            settings.public_dir,
+            threads=settings.threads,
+            hsts=settings.hsts,
+            now=ctx.now,
+            want=want or (lambda _path: None),
+        )
+        _serve(running, fast, settings.host, settings.port, settings.threads)
+        console = create_console(ConsoleServices(ctx, settings, is_demo=parts.demo))
+        _serve(running, console, settings.console_host, settings.console_port, 4)
+        greet(settings, ctx, parts, say)
+    running.supervisor.start()
+    if parts.demo:
+        threading.Thread(target=demo_data.seed, args=(ctx, ctx.now()), name="demo history", daemon=True).start()
+
+
+def create_public_site(settings: Settings, ctx: Context) -> Flask:
+    """The public Flask application with every blueprint: rendered into files and served for what needs a form."""
+    site = create_site(SiteServices(ctx.db, settings, ctx.now))
+    return site
+
+
+def apply_configuration(settings: Settings, ctx: Context, parts: Parts) -> None:
+    """Apply wallet.yaml. At start a bad file ends the process; a running page is never taken down by one (`reconfigure`)."""
+    path = Path(settings.config) if settings.config else demo_files.path() if parts.demo else None
+    if path:
+        found, problems = (
+            check.check(path) if settings.config else check.check_text(demo_files.text(settings), str(path))
+        )
+        for problem in problems:
+            log.log(logging.ERROR if problem.severity == check.ERROR else logging.WARNING, "%s", problem)
+        if found is None:
+            message = f"{path} has errors; nothing was changed. `statuspage config check {path}` lists them"
+            raise SettingsError(message)
+        plan.apply(ctx, COMMAND_LINE, found)
+        log.info("%s applied", path)
+    configured_subscribers.sync_configured(ctx)
+    maintenance.refresh_all(ctx)
+
+
+def reconfigure(settings: Settings, ctx: Context, parts: Parts) -> None:
+    """SIGHUP: apply the file if it is good, else say what is wrong and go on as before."""
+    try:
+        apply_configuration(settings, ctx, parts)
+    except StatuspageError as error:
+        log.error("configuration not applied: %s", error)  # noqa: TRY400 - the message says what to mend
+
+
+def greet(settings: Settings, ctx: Context, parts: Parts, say: Say) -> None:
+    """Tell whoever started us where everything is."""
+    link = operators.create_first(ctx)
+    if link is None and parts.demo:
+        link = operators.new_sign_in_link(ctx, COMMAND_LINE, "admin")
+    console = settings.console_url or f"http://127.0.0.1:{settings.console_port}"
+    say(f"Status page   http://{settings.host}:{settings.port}/")
+    say(f"Console       {console}/")
+    if link:
+        say(f"  sign in once as admin: {console}/sign-in/link?token={link}")
+    if parts.demo:
+        say(
+            f"Demo wallet   http://127.0.0.1:{settings.demo_port}/   break it: .venv/bin/statuspage demo break transfers"
+        )
+
+
+def _serve(running: Running, wsgi: object, host: str, port: int, threads: int) -> None:
+    server = create_server(
+        wsgi, host=host, port=port, threads=threads, ident=None, clear_untrusted_proxy_headers=False, connection_limit=2000,
+        channel_timeout=30, cleanup_interval=5, max_request_body_size=256 * 1024, asyncore_use_poll=True,
+    )  # fmt: skip
+    running.servers.append(server)
+    threading.Thread(target=server.run, name=f"web:{port}", daemon=True).start()
+
+
+def _on_signals(stop: threading.Event, reload: Callable[[], None]) -> None:
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    def again(_number: int, _frame: FrameType | None) -> None:
+        threading.Thread(target=reload, name="reconfigure", daemon=True).start()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGHUP, again)
+
+
+def shut_down(running: Running, drain_s: float) -> None:
+    """Stop taking requests, let deliveries under way end, then the rest."""
+    began = time.monotonic()
+    for server in running.servers:
+        server.close()
+    late = running.supervisor.stop(drain_s) if running.supervisor else []
+    if late:
+        log.warning("not ended within %.0f s: %s", drain_s, ", ".join(late))
+    if running.demo:
+        running.demo.stop()
+    log.info("stopped in %.1f s", time.monotonic() - began)
