@@ -15,6 +15,7 @@ from typing import Any
 from flask import Flask
 from waitress.server import create_server
 
+from probes.secrets_at_use import Vault
 from statuspage import demo_files
 from statuspage.actions import configured_subscribers, demo_data, maintenance, operators
 from statuspage.actions.context import COMMAND_LINE, Context
@@ -23,11 +24,13 @@ from statuspage.demo import service
 from statuspage.errors import SettingsError, StatuspageError
 from statuspage.publish.publisher import Publisher
 from statuspage.settings import Settings
+from statuspage.web.callbacks import callbacks_blueprint
 from statuspage.web.console.app import create_console
 from statuspage.web.console.services import Services as ConsoleServices
 from statuspage.web.fastpath import FastPath
 from statuspage.web.site.app import create_site
 from statuspage.web.site.services import Services as SiteServices
+from statuspage.web.subscribe import subscribe_blueprint
 from statuspage.worker import main as worker
 from statuspage.worker.loops import Supervisor
 
@@ -59,8 +62,8 @@ def run(settings: Settings, ctx: Context, parts: Parts, *, say: Say) -> int:
     running = Running()
     stop = threading.Event()
     try:
+        _on_signals(stop, lambda: reconfigure(settings, ctx, parts))  # first: a stop while starting is a stop, not a crash
         start(settings, ctx, parts, running, say)
-        _on_signals(stop, lambda: reconfigure(settings, ctx, parts))
         while not stop.wait(0.5):
             pass
     finally:
@@ -104,6 +107,8 @@ def start(settings: Settings, ctx: Context, parts: Parts, running: Running, say:
 def create_public_site(settings: Settings, ctx: Context) -> Flask:
     """The public Flask application with every blueprint: rendered into files and served for what needs a form."""
     site = create_site(SiteServices(ctx.db, settings, ctx.now))
+    site.register_blueprint(subscribe_blueprint(ctx, settings))
+    site.register_blueprint(callbacks_blueprint(ctx, lambda text: Vault().resolve(text)))
     return site
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import time
 import tomllib
+import urllib.error
+import urllib.request
 import venv
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,10 +50,21 @@ def installed(wheel, tmp_path_factory):
     return install(tmp_path_factory.mktemp("wheel"), "--no-index", str(wheel))
 
 
+@pytest.fixture(scope="module")
+def editable(tmp_path_factory):
+    """The same with an editable install of this checkout."""
+    return install(tmp_path_factory.mktemp("editable"), "--no-build-isolation", "--no-index", "--editable", str(ROOT))
+
+
+def clean_environment():
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "STATUSPAGE", "COV"))}
+
+
 def run(command, cwd, **environment):
     """Output of a command that must succeed, started outside the checkout in a clean environment."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "STATUSPAGE", "COV"))}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=clean | environment)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=cwd, env=clean_environment() | environment
+    )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -100,11 +116,9 @@ def test_the_wheel_finds_its_own_templates_from_anywhere(installed, tmp_path):
     assert {path.name for path in Path(found).iterdir()} == {path.name for path in (ROOT / "templates").iterdir()}
 
 
-def test_an_editable_install_uses_the_checkout_itself(tmp_path):
-    programs = install(tmp_path / "editable", "--no-build-isolation", "--no-index", "--editable", str(ROOT))
-
+def test_an_editable_install_uses_the_checkout_itself(editable, tmp_path):
     script = "import statuspage, probes, statuspage.templating_root as t; print(statuspage.__file__, probes.__file__, t.root())"
-    found = run([programs / "python", "-c", script], cwd=tmp_path).split()
+    found = run([editable / "python", "-c", script], cwd=tmp_path).split()
 
     assert found == [str(ROOT / part) for part in ("statuspage/__init__.py", "probes/__init__.py", "templates")]
     assert not list(ROOT.glob("*.egg-info"))
@@ -115,6 +129,57 @@ def test_the_version_is_the_same_everywhere(wheel, installed, tmp_path):
 
     assert told == PROJECT["version"]
     assert wheel.name.startswith(f"wallet_statuspage-{PROJECT['version']}-py3-none-any")
+
+
+@contextmanager
+def serving(programs, folder, port, console_port):
+    """`statuspage init` and `statuspage serve` as a newcomer would, in an empty folder outside the checkout."""
+    settings = {"STATUSPAGE_DATA": str(folder / "var"), "PORT": str(port), "CONSOLE_PORT": str(console_port)}
+    run([programs / "statuspage", "init", "--url", f"http://127.0.0.1:{port}"], cwd=folder, **settings)
+    command = [programs / "statuspage", "serve", "--config", "wallet.yaml"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=folder, env=clean_environment() | settings, stdout=log, stderr=log)
+    try:
+        yield server
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def fetch(server, folder, url):
+    """Body and headers of `url`, waiting for the server to listen."""
+    give_up = time.monotonic() + 60
+    while server.poll() is None and time.monotonic() < give_up:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.read().decode(), answer.headers
+        except (ConnectionError, urllib.error.URLError):
+            time.sleep(0.1)
+    return pytest.fail((folder / "log").read_text(errors="replace"))
+
+
+@pytest.mark.parametrize("kind", ["wheel", "editable"])
+def test_an_installation_serves_the_page_from_outside_the_checkout(kind, request, tmp_path, free_port):
+    programs = request.getfixturevalue("installed" if kind == "wheel" else "editable")
+    port = free_port()
+
+    with serving(programs, tmp_path, port, free_port()) as server:
+        chinese, headers = fetch(server, tmp_path, f"http://127.0.0.1:{port}/zh-Hans/")
+        english, _ = fetch(server, tmp_path, f"http://127.0.0.1:{port}/en/")
+        live, _ = fetch(server, tmp_path, f"http://127.0.0.1:{port}/live.json")
+
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "我的钱包" in chinese
+    assert "My Wallet" in english
+    assert json.loads(live)
+    assert server.returncode == 0, (tmp_path / "log").read_text()
+
+
+def test_the_program_tells_a_newcomer_what_to_do(installed, tmp_path):
+    told = run([installed / "statuspage", "--help"], cwd=tmp_path)
+
+    assert "statuspage serve --demo" in told
+    assert list(tmp_path.iterdir()) == []
 
 
 def locked(name):
