@@ -41,7 +41,8 @@ Recorder = Callable[[list[CheckResult]], object]
 _SERVER = """
 import asyncio, ssl, sys
 BODY = sys.argv[1].encode()
-ANSWER = b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\nConnection: close\\r\\n\\r\\n" % len(BODY) + BODY
+HEAD = "HTTP/1.1 200 OK", "Content-Type: application/json", f"Content-Length: {len(BODY)}", "Connection: close", "", ""
+ANSWER = "\\r\\n".join(HEAD).encode() + BODY
 class Answer(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport

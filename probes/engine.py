@@ -76,7 +76,7 @@ class Engine:
         self._sequence = 0
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._running: set[Entry] = set()
+        self._probing: set[Entry] = set()
         self._waiting: deque[Entry] = deque()
         self._waiting_at: dict[str, deque[Entry]] = {}
         self._busy_at: dict[str, int] = {}
@@ -245,9 +245,8 @@ class Engine:
         loop = self._loop
         if loop is None or self._stopping.is_set():
             return
-        task = loop.create_task(self._one(entry))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        entry.task = loop.create_task(self._one(entry))
+        self._tasks.add(entry.task)
 
     def _release(self, entry: Entry) -> None:
         left = self._busy_at[entry.authority] - 1
@@ -267,7 +266,6 @@ class Engine:
     async def _one(self, entry: Entry) -> None:
         """One run: probe, self test if need be, result, next due time."""
         run = entry.run
-        self._running.add(entry)
         started = time.monotonic()
         late_ms = round((started - entry.due) * 1000, 1)
         self._latest_late_ms = late_ms
@@ -289,7 +287,9 @@ class Engine:
                 self._push(entry, due)
         finally:
             entry.running = False
-            self._running.discard(entry)
+            if entry.task is not None:
+                self._tasks.discard(entry.task)
+                entry.task = None
             self._release(entry)
             run.phases, run.evidence = {}, {}
             if self._heap and (self._timer is None or self._heap[0][0] < self._timer.when()):
@@ -299,15 +299,13 @@ class Engine:
         """Run the probe; whatever it raises becomes a result."""
         run = entry.run
         run.begin(self._now_ms(), late_ms)
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - for the type checker: this runs in a task
-        entry.task = task
+        self._probing.add(entry)
         try:
             return _checked(await PROBES[entry.spec.kind].load().check(entry.spec, run))
         except asyncio.CancelledError as cancelled:
-            if cancelled.args != (run,):
+            if cancelled.args != (run,) or entry.task is None:
                 raise
-            task.uncancel()
+            entry.task.uncancel()
             return run.failure(TimeoutError())
         except Exception as error:
             result = run.failure(error)
@@ -316,7 +314,7 @@ class Engine:
                 log.exception("probe %s of %s failed", entry.spec.kind, entry.spec.monitor_id)
             return result
         finally:
-            entry.task = None
+            self._probing.discard(entry)
 
     async def _doubt(self, entry: Entry, result: CheckResult, started: float) -> CheckResult:
         """A failure, unless it was ours: our process stood still, or our network is down."""
@@ -345,7 +343,7 @@ class Engine:
 
     def _cancel_overdue(self, now: float) -> None:
         """The last resort against a probe that ignores its deadline; libraries' own time-outs come first."""
-        for entry in self._running:
+        for entry in self._probing:
             if entry.task is not None and entry.run.deadline + _GRACE_S < now:
                 entry.task.cancel(entry.run)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
@@ -33,6 +34,8 @@ from probes.transfer import MAX_BODY, Request, Transfer, TransferError
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _EXCERPT = 500
+_CHAIN_GOOD_S = 600.0
+_DAY_S = 86400.0
 
 OPTIONS = (
     Option("method", "request method", one_of(*_METHODS), "GET, or POST with a body"),
@@ -94,6 +97,20 @@ class Plan:
     slow_ms: float | None
     follow: int
     request: Request | None
+    light: Request | None  # the same without reading the chain
+    chain_ends: float = 0.0  # UTC seconds; 0: not read yet
+    chain_read: float = 0.0  # seconds of the monotonic clock
+
+    def choose(self) -> Request | None:
+        """`request`, or `light` while the chain was read less than 10 minutes ago and was far from its end.
+
+        Every handshake is verified in full; only the days left are remembered, which change slowly, and reading them
+        costs a third of an HTTPS probe.
+        """
+        if self.light is None or time.monotonic() - self.chain_read > _CHAIN_GOOD_S:
+            return self.request
+        limit = self.expectation.certificate_days or 0
+        return self.light if self.chain_ends - time.time() > (limit + 1) * _DAY_S else self.request
 
 
 def make_plan(spec: ProbeSpec) -> Plan:
@@ -101,11 +118,15 @@ def make_plan(spec: ProbeSpec) -> Plan:
     options = spec.options
     slow = options.get("degraded_above")
     needs_secrets = has_reference(json.dumps([spec.target, options], default=str))
+    request = None if needs_secrets else make_request(spec.target, options)
+    follow = options.get("follow_redirects", 0)
+    can_be_light = request is not None and request.certificates and follow == 0
     return Plan(
         expect.compile_expectation(options.get("expect") or {}),
         duration_s(slow) * 1000 if slow is not None else None,
-        options.get("follow_redirects", 0),
-        None if needs_secrets else make_request(spec.target, options),
+        follow,
+        request,
+        replace(request, certificates=False) if request is not None and can_be_light else None,
     )
 
 
@@ -138,7 +159,7 @@ async def check(spec: ProbeSpec, run: Run) -> CheckResult:
     if run.plan is None:
         run.plan = make_plan(spec)
     plan: Plan = run.plan
-    request = plan.request or make_request(run.vault.resolve(spec.target), run.vault.resolve_all(spec.options))
+    request = plan.choose() or make_request(run.vault.resolve(spec.target), run.vault.resolve_all(spec.options))
     for hop in range(plan.follow + 1):
         transfer = await send(request, run)
         try:
@@ -235,7 +256,7 @@ def judge(plan: Plan, request: Request, transfer: Transfer, run: Run, status: in
         )
     if transfer.body_capped:
         run.evidence["body_cut_at"] = len(transfer.body)
-    days = certificate_days(transfer) if request.certificates and request.url.scheme == "https" else None
+    days = _days_left(plan, request, transfer)
     if days is not None:
         run.evidence["certificate_days"] = round(days, 1)
     broken = next((each for each in assertions if not each.ok), None)
@@ -259,13 +280,24 @@ def _judge_headers(expectation: Expectation, transfer: Transfer) -> list[Asserti
     return found
 
 
+def _days_left(plan: Plan, request: Request, transfer: Transfer) -> float | None:
+    if request.url.scheme != "https" or plan.expectation.certificate_days is None:
+        return None
+    if not request.certificates:
+        return (plan.chain_ends - time.time()) / _DAY_S
+    days = certificate_days(transfer)
+    if days is not None:
+        plan.chain_ends, plan.chain_read = time.time() + days * _DAY_S, time.monotonic()
+    return days
+
+
 def certificate_days(transfer: Transfer) -> float | None:
     """Days until the first certificate of the chain ends, None when no chain was seen."""
     ends = [entry["Expire date"] for entry in transfer.certificates() if "Expire date" in entry]
     if not ends:
         return None
     soonest = min(datetime.strptime(text, "%b %d %H:%M:%S %Y %Z").replace(tzinfo=UTC) for text in ends)
-    return (soonest - datetime.now(UTC)).total_seconds() / 86400
+    return (soonest - datetime.now(UTC)).total_seconds() / _DAY_S
 
 
 _HIDDEN = ("authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key")

@@ -55,7 +55,7 @@ class Entry:
     running: bool = False
     removed: bool = False
     again: bool = False  # asked for by hand while running
-    task: asyncio.Task[None] | None = None  # while its probe runs
+    task: asyncio.Task[None] | None = None  # while it runs
     version: int = 0  # a heap item of an older version is void
 
     def grid(self, after: float) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 import pycurl  # type: ignore[import-untyped]
 
 from probes.guard import Policy, Url, is_allowed
-from probes.multi import make_multi
+from probes.multi import Multi, make_multi
 from probes.resolve import Resolver
 
 MAX_BODY = 64 * 1024
@@ -74,6 +74,7 @@ class Transfer:
         self._ca_file = ca_file
         self._special = False
         self._lines: list[str] | None = None
+        self._last: Request | None = None
         self._sockets: list[socket.socket] = []
         self._policy: Policy | None = None
         self._max_body = MAX_BODY
@@ -116,10 +117,12 @@ class Transfer:
     def apply(self, request: Request, policy: Policy, addresses: list[str], left_s: float) -> None:
         """Make the handle ready for `request`, to be dialled at `addresses` only."""
         curl = self.curl
-        if self._special:
+        anew = request is not self._last
+        if anew and self._special:
             curl.reset()
             self._prepare()
             self._lines = None
+        self._last = request
         self._special = not request.is_plain
         self._policy = policy
         self._max_body = request.max_body
@@ -129,7 +132,8 @@ class Transfer:
         self.body_capped = self.head_capped = False
         self.dialled = self.refused = ""
         url = request.url
-        curl.setopt(pycurl.URL, request.text)
+        if anew:
+            curl.setopt(pycurl.URL, request.text)
         if self._lines is not request.lines:
             self._lines = request.lines
             curl.setopt(pycurl.HTTPHEADER, request.lines)
@@ -137,7 +141,7 @@ class Transfer:
         curl.setopt(pycurl.TIMEOUT_MS, max(1, int(left_s * 1000)))
         if addresses != [url.host]:
             curl.setopt(pycurl.RESOLVE, [f"{url.host}:{url.port}:{','.join(map(_bracketed, addresses))}"])
-        if self._special:
+        if anew and self._special:
             self._apply_special(request)
 
     def _apply_special(self, request: Request) -> None:
@@ -254,7 +258,9 @@ class Client:
 
     def __init__(self, nameservers: tuple[str, ...] = ()) -> None:
         self.resolver = Resolver(nameservers)
-        self._multi = make_multi()
+        # libcurl keeps one parsed bundle of authorities per multi handle: a second bundle beside it would be parsed anew
+        # for every probe.
+        self._multis: dict[str | None, Multi] = {}
         self._idle: list[Transfer] = []
         self._ca_file = system_ca_file()
 
@@ -266,12 +272,18 @@ class Client:
         transfer = self._idle.pop() if self._idle else Transfer(self._ca_file)
         transfer.apply(request, policy, addresses, deadline - time.monotonic())
         try:
-            await self._multi.perform(transfer.curl)
+            await self._multi(request.ca_file).perform(transfer.curl)
         except pycurl.error as error:
             raise TransferError(error.args[0], str(error.args[1]), transfer) from None
         finally:
             transfer.hang_up()
         return transfer
+
+    def _multi(self, ca_file: str | None) -> Multi:
+        multi = self._multis.get(ca_file)
+        if multi is None:
+            multi = self._multis[ca_file] = make_multi()
+        return multi
 
     def release(self, transfer: Transfer) -> None:
         """Keep the handle for the next transfer."""
@@ -286,7 +298,8 @@ class Client:
 
     async def close(self) -> None:
         """Give every socket back."""
-        await self._multi.aclose()
+        for multi in self._multis.values():
+            await multi.aclose()
         for transfer in self._idle:
             transfer.curl.close()
         self._idle.clear()

@@ -177,6 +177,11 @@ def test_what_parsers_read_differently_is_refused_even_where_everything_may_be_d
         guard.check_url(url, EVERYTHING)
 
 
+def test_credentials_in_a_url_are_told_where_they_belong():
+    with pytest.raises(Refused, match="in a header"):
+        guard.check_url("https://user:pw@example.com/", EVERYTHING)
+
+
 @pytest.mark.parametrize("url", SCHEMES)
 def test_only_http_and_https_are_urls(url):
     with pytest.raises(Refused):

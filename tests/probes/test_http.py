@@ -254,6 +254,20 @@ def test_mixed_answers_and_aliases_to_the_inside_are_refused(serve, answer, name
     assert canary.connections == 0
 
 
+def test_one_refused_answer_refuses_a_name_whose_other_address_would_do(serve, answer, name_server):
+    canary = serve(answer(), host="127.0.0.3")
+    name_server.records["m.test", "A"] = ["127.0.0.2", "127.0.0.3"]
+
+    with socket.create_server(("127.0.0.2", canary.port)) as good:
+        good.settimeout(0)
+        result = probe(f"http://m.test:{canary.port}/", networks=("127.0.0.2/32",), nameservers=(name_server.address,))
+
+        assert (result.outcome, result.error_class) == ("unknown", "blocked")
+        with pytest.raises(BlockingIOError):
+            good.accept()
+    assert canary.connections == 0
+
+
 def test_a_second_address_is_tried_when_the_first_is_dead(serve, answer, name_server):
     server = serve(answer(), host="127.0.0.2")
     name_server.records["two.test", "A"] = ["127.0.0.2", "127.0.0.4"]
@@ -438,6 +452,19 @@ def test_a_certificate_that_ends_soon_is_degraded(tls):
     result = probe(https(server), {"ca_file": ca_file, "expect": {"certificate_days": 14}})
 
     assert (result.outcome, result.error_class) == ("degraded", "certificate")
+
+
+def test_the_days_of_a_chain_are_remembered_while_they_are_many_and_read_while_they_are_few():
+    plan = http.make_plan(ProbeSpec("m", "http", "https://x.test/", {"expect": {"certificate_days": 14}}))
+    first = plan.choose()
+    plan.chain_read, plan.chain_ends = time.monotonic(), time.time() + 90 * 86400
+    later = plan.choose()
+    plan.chain_ends = time.time() + 14.5 * 86400
+    soon = plan.choose()
+    plan.chain_ends, plan.chain_read = time.time() + 90 * 86400, time.monotonic() - 601
+    old = plan.choose()
+
+    assert [each.certificates for each in (first, later, soon, old)] == [True, False, True, True]
 
 
 @pytest.mark.parametrize("case", ["expired", "wrong host", "unknown authority"])
