@@ -34,7 +34,7 @@ AUTHOR = Actor("demo data", "responder")
 STORY = (
     ("core-upgrade", 84, "02:00"), ("balance-display-stale", 77, "10:12"), ("sms-phishing", 69, "16:40"),
     ("transfers-failing", 61, "19:05"), ("rpc-provider-zero-balances", 54, "15:31"), ("bank-maintenance", 46, "01:00"),
-    ("otp-delayed", 38, "08:47"), ("polygon-finality-delay", 31, "21:20"), ("chain-hardfork", 24, "10:30"),
+    ("otp-delayed", 38, "08:47"), ("polygon-finality-delay", 31, "21:20"), ("chain-hardfork", 28, "10:30"),
     ("login-after-release", 17, "11:03"), ("risk-control-false-freeze", 10, "09:26"), ("duplicate-charge", 4, "20:14"),
 )  # fmt: skip
 # Marks of this work, kept where the roll-ups keep theirs: a killed start goes on instead of telling the story twice.
