@@ -105,17 +105,12 @@ class Folder:
         return len(changed)
 
     def _is_written(self, name: str, body: bytes) -> bool:
-        known = self._digests.get(name)
-        if known is None:
-            try:
-                known = hashlib.sha256((self.pages / name).read_bytes()).digest()
-            except OSError:
-                return False
-            endings = _ENDINGS if len(body) >= _SMALL else {}
-            if not all((self.pages / (name + ending)).exists() for ending in endings):
-                return False
-            self._digests[name] = known
-        return known == hashlib.sha256(body).digest()
+        endings = ("", *_ENDINGS) if len(body) >= _SMALL else ("",)
+        if not all((self.pages / (name + ending)).exists() for ending in endings):
+            return False  # never written, or taken away by somebody
+        if name not in self._digests:
+            self._digests[name] = hashlib.sha256((self.pages / name).read_bytes()).digest()
+        return self._digests[name] == hashlib.sha256(body).digest()
 
     def remove(self, name: str) -> None:
         """Take a file and its compressed forms away: what it said is no longer public."""

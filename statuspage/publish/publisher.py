@@ -137,9 +137,11 @@ class Publisher:
     def _background(self, held: Snapshot, manifest: Manifest, tally: _Tally) -> None:
         """Render from the front of `pending` for a while; what is left waits for the next cycle."""
         until = time.monotonic() + SLICE_S
-        while manifest.pending and time.monotonic() < until:
+        while manifest.pending:
             part, manifest.pending = manifest.pending[:8], manifest.pending[8:]
             self._render(held, part, tally)
+            if time.monotonic() >= until:
+                break
         self._folder.save_manifest(manifest)
 
     def _render(self, held: Snapshot, paths: list[str], tally: _Tally) -> None:

@@ -55,7 +55,7 @@ def fixed(view: PublicView) -> Wanted:
     wanted: Wanted = dict.fromkeys(assets.all_urls(assets.brand(view.page.brand_color)), ASSETS)
     for language in view.page.languages:
         wanted.update(dict.fromkeys((f"/{language}{path}" for path in _WORDS), BACKGROUND))
-    wanted["/key.json"] = BACKGROUND
+    wanted |= {"/key.json": BACKGROUND, "/log.json": BACKGROUND}
     return wanted
 
 

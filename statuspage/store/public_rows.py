@@ -14,7 +14,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, Text, select, type_coerce
+from sqlalchemy import Connection, RowMapping, Select, Table, Text, select, type_coerce
 
 from statuspage.clock import from_ms
 from statuspage.domain import lifecycle, status
@@ -29,7 +29,7 @@ from statuspage.store.types import Big, Json, UtcTime
 LOG = logging.getLogger(__name__)
 _CHUNK = 500  # bound parameters of one IN; SQLite's limit is 32,766
 _EPOCH = from_ms(0)
-Raw = Mapping[str, Any]
+Raw = Mapping[str, Any] | RowMapping
 
 
 def raw(table: Table, names: Iterable[str]) -> Select[Any]:

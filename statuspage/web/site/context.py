@@ -73,7 +73,8 @@ def of_view(held: Snapshot, language: str, path: str, *, live: bool = True, **mo
         css_of_notice=words.css_of_notice, since=lambda at: words.since(at, view.now, zone, language),
         funds_icon=lambda state: _FUNDS_ICONS.get(state, ("unknown", "unknown")), lines=_lines(language),
         window=lambda notice: window(notice, zone, language), names_of=_names(view, language), strip_of=_strips(held),
-        label_of=lambda strip: label(strip, language), day_words=lambda day: i18n.short_day_words(day, language), **more,
+        label_of=lambda strip: label(strip, language),
+        suspected=words.suspected_ids(view), day_words=lambda day: i18n.short_day_words(day, language), **more,
     )  # fmt: skip
 
 

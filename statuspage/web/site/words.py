@@ -22,6 +22,13 @@ _CSS_OF_IMPACT = {"critical": "major", "major": "partial", "minor": "degraded", 
 _NAMED = 3  # more names than this make the verdict unreadable on a phone
 
 
+def suspected_ids(view: PublicView) -> frozenset[str]:
+    """Components about which only machines speak: their state is told as a possibility, whatever the monitors imply."""
+    speaking = [notice for notice in view.open if notice.kind in ("incident", "security")]
+    said = {key for notice in speaking if not notice.is_suspected for key in notice.facts.components}
+    return frozenset(key for notice in speaking if notice.is_suspected for key in notice.facts.components if key not in said)
+
+
 def css_of_notice(notice: NoticeView) -> str:
     """The colour class of a notice's card."""
     if not notice.is_open:
@@ -34,11 +41,13 @@ def css_of_notice(notice: NoticeView) -> str:
 
 
 def since(at: datetime, now: datetime, zone: str, language: str) -> str:
-    """13:20 on the same local day, 21 Nov 2026, 13:20 otherwise; the zone stands in the line below."""
-    if at.astimezone(ZoneInfo(zone)).date() == now.astimezone(ZoneInfo(zone)).date():
+    """13:20 on the same local day, 21 Nov, 13:20 in the same year, with the year otherwise; the zone stands beside it once."""
+    there, here = at.astimezone(ZoneInfo(zone)).date(), now.astimezone(ZoneInfo(zone)).date()
+    if there == here:
         return i18n.time_words(at, zone)
     gap = " " if language == "zh-Hans" else ", "
-    return f"{i18n.day_words(at, zone, language)}{gap}{i18n.time_words(at, zone)}"
+    day = i18n.short_day_words(there, language) if there.year == here.year else i18n.day_words(at, zone, language)
+    return f"{day}{gap}{i18n.time_words(at, zone)}"
 
 
 def together(names: Iterable[str], language: str) -> str:

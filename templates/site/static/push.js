@@ -1,0 +1,48 @@
+// Turns on browser notifications. Permission is asked only after a click; without this script the form is not shown.
+(() => {
+  "use strict";
+  const form = document.querySelector("form[data-push]");
+  if (!form || !("serviceWorker" in navigator) || !("PushManager" in window) || !("Notification" in window)) return;
+  const said = form.querySelector("[data-push-said]");
+  const missing = document.querySelector("[data-push-missing]");
+  form.hidden = false;
+  if (missing) missing.hidden = true;
+  const policy = window.trustedTypes ? window.trustedTypes.createPolicy("push", { createScriptURL: () => "/sw.js" }) : null;
+
+  const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (one) => one.charCodeAt(0));
+
+  const turnOn = async () => {
+    if (await Notification.requestPermission() !== "granted") return "denied";
+    const key = (await (await fetch("/push/key")).json()).key;
+    await navigator.serviceWorker.register(policy ? policy.createScriptURL("") : "/sw.js", { scope: "/" });
+    const worker = await navigator.serviceWorker.ready;
+    const old = await worker.pushManager.getSubscription();
+    if (old) await old.unsubscribe();
+    const push = await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytes(key) });
+    const wanted = new FormData(form);
+    const answer = await fetch("/api/v2/subscribers.json", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "Accept-Language": document.documentElement.lang },
+      body: JSON.stringify({ subscriber: { mode: "webpush", push: push.toJSON(), components: wanted.getAll("components"), notice: wanted.get("notice") || "" } }),
+    });
+    if (!answer.ok) { await push.unsubscribe(); return "failed"; }
+    return (await answer.json()).subscriber;
+  };
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    let outcome = "failed";
+    try { outcome = await turnOn(); } catch { outcome = Notification.permission === "denied" ? "denied" : "failed"; }
+    button.disabled = false;
+    if (typeof outcome === "string") { said.textContent = said.dataset[outcome]; return; }
+    said.textContent = said.dataset.done + " ";
+    if (outcome.manage_url) {
+      const link = document.createElement("a");
+      link.href = new URL(outcome.manage_url).pathname + new URL(outcome.manage_url).search;
+      link.textContent = said.dataset.manage;
+      said.append(link);
+    }
+  });
+})();
