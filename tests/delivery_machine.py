@@ -134,14 +134,11 @@ class Model:
             for (update, to), other in self.rows.items()
             if to == person and update[0] == notice and other is not row
         ]
-        if (
-            any(n > number and state in {"queued", "sending", "sent"} for n, state in others)
-            and self.bug != "old news after new"
-        ):
+        newer = any(n > number and state in {"queued", "sending", "sent"} for n, state in others)
+        older = any(n < number and state == "sending" for n, state in others)
+        if not may or (newer and self.bug != "old news after new"):
             return "cancel"
-        if any(n < number and state == "sending" for n, state in others) and self.bug != "old news overtaken":
-            return "wait"
-        return "send"
+        return "wait" if older and self.bug != "old news overtaken" else "send"
 
     def tick(self, steps: int) -> None:
         self.now += steps
