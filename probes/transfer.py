@@ -1,7 +1,7 @@
 """HTTP transfers on one event loop: libcurl's multi interface, a pool of easy handles, the guard on every socket.
 
-Costs decide the shape: making an easy handle and setting its options is a fifth of a probe, so handles are kept and a
-plain GET changes four options of them.
+Costs decide the shape: making an easy handle and setting its options is a fifth of a probe, so handles are kept by the
+kind of request they were made for (their profile), and a probe sets only URL, deadline and addresses.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from probes.resolve import Resolver
 MAX_BODY = 64 * 1024
 MAX_HEAD = 32 * 1024
 USER_AGENT = "wallet-statuspage-probe/1"
-_IDLE_HANDLES = 64
+_IDLE_HANDLES = 64  # for each profile
+_PROFILES = 32
 _BOTH = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
 _VERSIONS = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
 
@@ -47,14 +48,14 @@ class Request:
 
     text: str = field(init=False, repr=False, compare=False)
     lines: list[str] = field(init=False, repr=False, compare=False)
-    is_plain: bool = field(init=False, repr=False, compare=False)
+    profile: tuple[object, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Derive what each transfer needs: the URL's text, all header lines, whether a pooled handle serves as it is."""
+        """Derive what each transfer needs: the URL's text, all header lines, and which pooled handles fit."""
         object.__setattr__(self, "text", str(self.url))
         object.__setattr__(self, "lines", [*_ALWAYS, *self.headers] if self.headers else _ALWAYS)
-        usual = (self.method, self.body, self.certificates, self.ca_file, self.http_version, self.connect_only)
-        object.__setattr__(self, "is_plain", usual == ("GET", None, False, None, "2", False) and not self.insecure)
+        shape = (self.method, self.body is not None, self.certificates, self.ca_file)
+        object.__setattr__(self, "profile", (*shape, self.http_version, self.connect_only, self.insecure))
 
 
 def system_ca_file() -> str | None:
@@ -67,14 +68,12 @@ def system_ca_file() -> str | None:
 
 
 class Transfer:
-    """One pooled easy handle and what the last transfer on it brought."""
+    """One pooled easy handle, which serves requests of one profile, and what the last of them brought."""
 
-    def __init__(self, ca_file: str | None) -> None:
+    def __init__(self, request: Request, ca_file: str | None) -> None:
         self.curl: Any = pycurl.Curl()
-        self._ca_file = ca_file
-        self._special = False
+        self.profile = request.profile
         self._lines: list[str] | None = None
-        self._last: Request | None = None
         self._sockets: list[socket.socket] = []
         self._policy: Policy | None = None
         self._max_body = MAX_BODY
@@ -85,9 +84,9 @@ class Transfer:
         self.head_capped = False
         self.dialled = ""
         self.refused = ""
-        self._prepare()
+        self._prepare(request, ca_file)
 
-    def _prepare(self) -> None:
+    def _prepare(self, request: Request, ca_file: str | None) -> None:
         curl = self.curl
         for option, value in (
             (pycurl.NOSIGNAL, 1),
@@ -98,32 +97,33 @@ class Transfer:
             (pycurl.NOPROXY, "*"),
             (pycurl.FRESH_CONNECT, 1),
             (pycurl.FORBID_REUSE, 1),
-            (pycurl.SSL_VERIFYPEER, 1),
-            (pycurl.SSL_VERIFYHOST, 2),
+            (pycurl.SSL_VERIFYPEER, 0 if request.insecure else 1),
+            (pycurl.SSL_VERIFYHOST, 0 if request.insecure else 2),
             (pycurl.SSL_SESSIONID_CACHE, 0),
             (pycurl.HTTP09_ALLOWED, 0),
             (pycurl.HTTP_CONTENT_DECODING, 0),
             (pycurl.PATH_AS_IS, 1),
             (pycurl.USERAGENT, USER_AGENT),
-            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS),
+            (pycurl.HTTP_VERSION, _VERSIONS[request.http_version]),
+            (pycurl.CONNECT_ONLY, int(request.connect_only)),
+            (pycurl.OPT_CERTINFO, int(request.certificates)),
             (pycurl.WRITEFUNCTION, self._on_body),
             (pycurl.HEADERFUNCTION, self._on_head),
             (pycurl.OPENSOCKETFUNCTION, self._on_socket),
         ):
             curl.setopt(option, value)
-        if self._ca_file:
-            curl.setopt(pycurl.CAINFO, self._ca_file)
+        if ca_file is not None:
+            curl.setopt(pycurl.CAINFO, ca_file)
+        if request.body is not None:
+            curl.setopt(pycurl.POSTFIELDS, request.body)
+        if request.method == "HEAD":
+            curl.setopt(pycurl.NOBODY, 1)
+        elif request.method != "GET" or request.body is not None:
+            curl.setopt(pycurl.CUSTOMREQUEST, request.method)
 
     def apply(self, request: Request, policy: Policy, addresses: list[str], left_s: float) -> None:
-        """Make the handle ready for `request`, to be dialled at `addresses` only."""
+        """Make the handle ready for a request of its profile, to be dialled at `addresses` only."""
         curl = self.curl
-        anew = request is not self._last
-        if anew and self._special:
-            curl.reset()
-            self._prepare()
-            self._lines = None
-        self._last = request
-        self._special = not request.is_plain
         self._policy = policy
         self._max_body = request.max_body
         self._head_size = 0
@@ -132,8 +132,9 @@ class Transfer:
         self.body_capped = self.head_capped = False
         self.dialled = self.refused = ""
         url = request.url
-        if anew:
-            curl.setopt(pycurl.URL, request.text)
+        curl.setopt(pycurl.URL, request.text)
+        if request.body is not None:
+            curl.setopt(pycurl.POSTFIELDS, request.body)
         if self._lines is not request.lines:
             self._lines = request.lines
             curl.setopt(pycurl.HTTPHEADER, request.lines)
@@ -141,27 +142,6 @@ class Transfer:
         curl.setopt(pycurl.TIMEOUT_MS, max(1, int(left_s * 1000)))
         if addresses != [url.host]:
             curl.setopt(pycurl.RESOLVE, [f"{url.host}:{url.port}:{','.join(map(_bracketed, addresses))}"])
-        if anew and self._special:
-            self._apply_special(request)
-
-    def _apply_special(self, request: Request) -> None:
-        curl = self.curl
-        curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[request.http_version])
-        if request.body is not None:
-            curl.setopt(pycurl.POSTFIELDS, request.body)
-        if request.method == "HEAD":
-            curl.setopt(pycurl.NOBODY, 1)
-        elif request.method != "GET" or request.body is not None:
-            curl.setopt(pycurl.CUSTOMREQUEST, request.method)
-        if request.certificates:
-            curl.setopt(pycurl.OPT_CERTINFO, 1)
-        if request.ca_file is not None:
-            curl.setopt(pycurl.CAINFO, request.ca_file)
-        if request.connect_only:
-            curl.setopt(pycurl.CONNECT_ONLY, 1)
-        if request.insecure:
-            curl.setopt(pycurl.SSL_VERIFYPEER, 0)
-            curl.setopt(pycurl.SSL_VERIFYHOST, 0)
 
     def _on_socket(self, _purpose: int, address: tuple[int, int, int, tuple[str, int]]) -> socket.socket | int:
         ip = address[3][0]
@@ -261,7 +241,7 @@ class Client:
         # libcurl keeps one parsed bundle of authorities per multi handle: a second bundle beside it would be parsed anew
         # for every probe.
         self._multis: dict[str | None, Multi] = {}
-        self._idle: list[Transfer] = []
+        self._idle: dict[tuple[object, ...], list[Transfer]] = {}
         self._ca_file = system_ca_file()
 
     async def perform(self, request: Request, policy: Policy, addresses: list[str], deadline: float) -> Transfer:
@@ -269,7 +249,8 @@ class Client:
 
         Raises TransferError (with the Transfer, so that what had come is not lost).
         """
-        transfer = self._idle.pop() if self._idle else Transfer(self._ca_file)
+        idle = self._idle.get(request.profile)
+        transfer = idle.pop() if idle else Transfer(request, request.ca_file or self._ca_file)
         transfer.apply(request, policy, addresses, deadline - time.monotonic())
         try:
             await self._multi(request.ca_file).perform(transfer.curl)
@@ -286,9 +267,12 @@ class Client:
         return multi
 
     def release(self, transfer: Transfer) -> None:
-        """Keep the handle for the next transfer."""
-        if len(self._idle) < _IDLE_HANDLES:
-            self._idle.append(transfer)
+        """Keep the handle for the next transfer of its profile."""
+        idle = self._idle.get(transfer.profile)
+        if idle is None and len(self._idle) < _PROFILES:
+            idle = self._idle[transfer.profile] = []
+        if idle is not None and len(idle) < _IDLE_HANDLES:
+            idle.append(transfer)
         else:
             transfer.curl.close()
 
@@ -300,7 +284,7 @@ class Client:
         """Give every socket back."""
         for multi in self._multis.values():
             await multi.aclose()
-        for transfer in self._idle:
+        for transfer in (each for idle in self._idle.values() for each in idle):
             transfer.curl.close()
         self._idle.clear()
 
