@@ -62,8 +62,7 @@ def _write(conn: Connection, ctx: Context, wanted: Wanted, plan: Plan, now: date
         for item in plan.of(noun, "renamed"):
             _rename(conn, item)
     for noun in NOUNS:
-        for item in plan.of(noun, "added", "changed", "renamed"):
-            _save(conn, wanted, item, now)
+        _save(conn, noun, wanted, plan, now)
     for noun in reversed(NOUNS):
         for item in plan.of(noun, "removed"):
             store.archive(conn, noun, item.id, now)
@@ -71,13 +70,20 @@ def _write(conn: Connection, ctx: Context, wanted: Wanted, plan: Plan, now: date
         store.save_setting(conn, item.id, wanted.settings[item.id])
     _silence(conn, ctx, wanted, plan, now)
     statuses.refresh(
-        conn, wanted.rows.get("components", {}), now, source="system", reason="configuration applied", actor="configuration"
+        conn,
+        wanted.rows.get("components", {}),
+        now,
+        source="system",
+        reason="configuration applied",
+        actor="configuration",
     )
 
 
 def _silence(conn: Connection, ctx: Context, wanted: Wanted, plan: Plan, now: datetime) -> None:
     """Monitors that check no more hold no notice open, and what they saw last is no longer known."""
-    paused = [item for item in plan.of("monitors", "changed", "renamed") if wanted.rows["monitors"][item.id].get("paused")]
+    paused = [
+        item for item in plan.of("monitors", "changed", "renamed") if wanted.rows["monitors"][item.id].get("paused")
+    ]
     silent = [item.id for item in plan.of("monitors", "removed") + paused]
     for monitor_id in silent:
         store.forget_state(conn, monitor_id)
@@ -92,24 +98,29 @@ def _rename(conn: Connection, item: Item) -> None:
     store.rename(conn, item.noun, item.was, item.id)
 
 
-def _save(conn: Connection, wanted: Wanted, item: Item, now: datetime) -> None:
-    values = wanted.rows[item.noun][item.id]
-    if item.action == "added" and not item.is_restored:
-        store.add(conn, item.noun, {**values, "id": item.id, **_fresh(conn, wanted, item, now)})
-        if item.noun == "components":
-            _first_status(conn, item.id, now)
-        return
-    store.change(conn, item.noun, item.id, {**values, "updated_at": now, "archived_at": None})
+def _save(conn: Connection, noun: str, wanted: Wanted, plan: Plan, now: datetime) -> None:
+    items = plan.of(noun, "added", "changed", "renamed")
+    new = [item.id for item in items if item.action == "added" and not item.is_restored]
+    there = {item.id for item in items}.difference(new)
+    rows = wanted.rows.get(noun, {})
+    store.change(conn, noun, [{**rows[row_id], "id": row_id, "updated_at": now, "archived_at": None} for row_id in sorted(there)])
+    first_no = store.next_monitor_no(conn) if noun == "monitors" else 0
+    store.add(conn, noun, [_new_row(noun, row_id, no, wanted, now) for no, row_id in enumerate(new, first_no)])
+    for component in component_store.load(conn, new).values() if noun == "components" else ():
+        # The row that a component's history begins with: uptime counts from it.
+        component_store.set_status(
+            conn, component, component.status, now, source="system", reason="added by configuration", actor="configuration"
+        )
 
 
-def _fresh(conn: Connection, wanted: Wanted, item: Item, now: datetime) -> dict[str, Any]:
-    """Columns that only a new row gets. A component that is watched is unknown until it has been seen."""
-    row: dict[str, Any] = {"source": "file", "created_at": now, "updated_at": now}
-    if item.noun == "monitors":
-        return row | {"no": store.next_monitor_no(conn)}
+def _new_row(noun: str, row_id: str, no: int, wanted: Wanted, now: datetime) -> dict[str, Any]:
+    """A whole row; `no` is a monitor's number. A component that is watched is unknown until it has been seen."""
+    row = {**wanted.rows[noun][row_id], "id": row_id, "source": "file", "created_at": now, "updated_at": now}
+    if noun == "monitors":
+        return row | {"no": no}
     row["public_id"] = new_public_id()
-    if item.noun == "components":
-        is_watched = any(monitor["component_id"] == item.id for monitor in wanted.rows.get("monitors", {}).values())
+    if noun == "components":
+        is_watched = any(monitor["component_id"] == row_id for monitor in wanted.rows.get("monitors", {}).values())
         row |= {"baseline": OPERATIONAL, "status": UNKNOWN if is_watched else OPERATIONAL, "status_at": now}
     return row
 
@@ -120,11 +131,3 @@ def _draw_identity(conn: Connection) -> None:
         store.save_setting(conn, "page_public_id", new_public_id())
     if pages.load_meta(conn, "feed_authority") is None:
         store.save_setting(conn, "feed_authority", urlsplit(pages.load_page(conn).url).hostname or "localhost")
-
-
-def _first_status(conn: Connection, component_id: str, now: datetime) -> None:
-    """The row that a component's history begins with: uptime counts from it."""
-    component = component_store.load(conn, [component_id])[component_id]
-    component_store.set_status(
-        conn, component, component.status, now, source="system", reason="added by configuration", actor="configuration"
-    )

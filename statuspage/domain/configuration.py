@@ -126,7 +126,7 @@ def compare(wanted: Wanted, stored: Stored) -> Plan:
     items += [
         Item("settings", "changed" if name in stored.settings else "added", name)
         for name, value in wanted.settings.items()
-        if stored.settings.get(name) != value
+        if stored.settings.get(name) != value and (value or name in stored.settings)
     ]
     return Plan(tuple(items), tuple(conflicts))
 

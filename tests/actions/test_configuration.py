@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import event, insert, select, update
 from stage import Probe
 
 from statuspage.actions import audit, configuration, notices
@@ -401,6 +401,25 @@ def test_a_component_that_loses_its_last_monitor_is_what_a_person_last_said(ctx)
     put(ctx, WITHOUT_LOGIN.replace("  transfers-api", "  # transfers-api"), allow_remove=True)
 
     assert rows(ctx, components)["transfers"]["status"] == "operational"
+
+
+def test_an_empty_part_is_no_step_of_a_plan(ctx):
+    assert [item.id for item in put(ctx).of("settings", "added")] == ["page", "defaults", "on_call", "webhooks", "allow_networks"]
+
+
+def test_thousands_of_monitors_do_not_hold_the_writer_for_long(ctx):
+    many = "".join(f"  m{n}: {{component: login, http: https://a.example/{n}}}\n" for n in range(1000))
+    config = parse(FILE.replace("on_call:", many + "on_call:"))
+    statements = []
+
+    def count(_conn, _cursor, statement, *_rest):
+        statements.append(statement)
+
+    event.listen(ctx.db._writer, "before_cursor_execute", count)
+    apply(ctx, COMMAND_LINE, config)
+
+    assert len(rows(ctx, monitors)) == 1002
+    assert len(statements) < 60
 
 
 def test_only_an_admin_applies(ctx):
