@@ -20,7 +20,7 @@ _GSM = set("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&
 _GSM_PAIRS = set("^{}\\[~]|€\f")
 # One of these turns 160 characters into three segments of 70; each has a plain twin.
 _PLAIN = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\u2026": "...",
-                        "\u00a0": " ", "\u2022": "-"})  # fmt: skip
+                        "\u00a0": " ", "\t": " ", "\u2022": "-"})  # fmt: skip
 
 _STOP = {"stop", "stopall", "stop all", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "opt-out", "opt out",
          "remove", "arret", "td", "t", "r", "退订", "取消", "停止", "拒收"}  # fmt: skip
@@ -70,7 +70,7 @@ def keyword(text: str) -> str | None:
 
     Any reasonable way of saying no counts (FCC, 11 April 2025), so a sentence with a stop word stops too.
     """
-    folded = unicodedata.normalize("NFKC", text).strip().lower()
+    folded = " ".join(unicodedata.normalize("NFKC", text).lower().split())
     bare = folded.strip(" .!?,;:'\"*-。！？，")  # noqa: RUF001 - Chinese punctuation
     for words, name in ((_STOP, "stop"), (_START, "start"), (_HELP, "help")):
         if bare in words:

@@ -88,8 +88,8 @@ class Real:
             key = conn.execute(made.returning(delivery.subscribers.c.id)).scalar_one()
             row = conn.execute(insert(delivery.subscriptions).values(
                 public_id=person, subscriber_id=key, channel="webhook", audience="public", state="pending", components=[],
-                kinds=[], address_sealed=subscribers.sealed(self.ctx, person), address_hash=person, label="•", language="en", attempts=0,
-                created_at=self.clock.at, meta={},
+                kinds=[], address_sealed=subscribers.sealed(self.ctx, person), address_hash=person, label="•",
+                language="en", attempts=0, created_at=self.clock.at, meta={},
             ).returning(delivery.subscriptions.c.id)).scalar_one()  # fmt: skip
         self.people[row] = person
 
