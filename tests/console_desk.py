@@ -2,20 +2,21 @@
 
 import re
 import threading
-from datetime import datetime
 from html import unescape
 
 import pyotp
 import requests
-from sqlalchemy import insert, update
+from sqlalchemy import func, insert, select, update
 from stage import Clock, Probe, furnish
 from waitress.server import create_server
 
 from statuspage import settings
-from statuspage.actions import operators, sessions
+from statuspage.actions import operators, passwords, sessions
 from statuspage.actions.context import COMMAND_LINE, Context
 from statuspage.keys import Keys
+from statuspage.store import notices
 from statuspage.store.schema import catalogue
+from statuspage.store.schema.notices import notices as notices_table
 from statuspage.store.schema.runtime import meta
 from statuspage.web.console.app import create_console
 from statuspage.web.console.services import Services
@@ -26,6 +27,8 @@ PAGE = {
 }  # fmt: skip
 PASSWORD = "four unrelated words"
 HERE = sessions.Client("127.0.0.0/24", "tests")
+# The same argon2id, cheap: what a hash costs is not the subject where dozens of people sign in.
+passwords._HASHER = type(passwords._HASHER)(time_cost=1, memory_cost=64, parallelism=1)
 
 
 class Desk:
@@ -48,7 +51,8 @@ class Desk:
         threading.Thread(target=self.server.run, daemon=True).start()
 
     def close(self):
-        self.server.close()
+        # In the loop's own thread: a socket closed under its feet would be an error there.
+        self.server.trigger.pull_trigger(self.server.close)
 
     def hire(self, name, role="responder", language="en", password=PASSWORD):
         """An operator with password and authenticator."""
@@ -156,11 +160,27 @@ def send(browser, path, fields, *, do="publish", follow=True):
     ))  # fmt: skip
 
 
+WORDS = {
+    "titles.en": "Transfers fail", "titles.zh-Hans": "转账失败", "bodies.en": "Since {start} about one in five transfers fails. "
+    "Next update by {next}.", "bodies.zh-Hans": "自{start}起，约五分之一的转账失败。不晚于{next}更新。",
+}  # fmt: skip
+
+
+def open_notices(desk):
+    with desk.ctx.db.read() as connection:
+        return notices.open_notices(connection)
+
+
+def count(desk, table=notices_table):
+    with desk.ctx.db.read() as connection:
+        return connection.scalar(select(func.count()).select_from(table))
+
+
+def written(page, lin, **more):
+    changed = {name.replace(".", "__").replace("-", "_"): words for name, words in WORDS.items()}
+    return lin.fields(page).with_(**{**changed, **more})
+
+
 def _attribute(tag, name):
     found = re.search(rf'\b{name}="([^"]*)"', tag)
     return unescape(found.group(1)) if found else ""
-
-
-def at(text):
-    """An aware time."""
-    return datetime.fromisoformat(text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Text, func, or_, select, type_coerce
 
 from statuspage.store import notices
 from statuspage.store.schema.catalogue import components, monitors
@@ -76,12 +76,12 @@ def watches(
         .order_by(monitors.c.no, states.region)
     )  # fmt: skip
     if only_bad:
-        statement = statement.where(states.state.in_(_BAD), monitors.c.paused.is_(False))
+        statement = statement.where(states.state.in_(_BAD), monitors.c.paused == False)  # noqa: E712 - SQL
     if monitor_id is not None:
         statement = statement.where(monitors.c.id == monitor_id)
     if search:
         columns = (monitors.c.id, monitors.c.names, monitors.c.target, monitors.c.component_id)
-        statement = statement.where(or_(*(column.icontains(search, autoescape=True) for column in columns)))
+        statement = statement.where(_has(columns, search))
     found = [_watch(row) for row in conn.execute(statement).mappings()]
     order = {"down": 0, "degraded": 1, "unknown": 2, "up": 3}
     return sorted(found, key=lambda one: (order.get(one.state, 2), one.no))
@@ -250,7 +250,7 @@ def search_notices(conn: Connection, *, words: str, kind: str, limit: int = 60) 
         statement = statement.where(notices_table.c.kind == kind)
     if words:
         columns = (notices_table.c.number, notices_table.c.facts)
-        statement = statement.where(or_(*(column.icontains(words, autoescape=True) for column in columns)))
+        statement = statement.where(_has(columns, words))
     return [notices.by_id(conn, row[0]) for row in conn.execute(statement)]
 
 
@@ -273,3 +273,8 @@ def _watch(row: RowMapping) -> Watch:
         "evidence": {},
     }
     return Watch(**{**values, **{name: blank for name, blank in blanks.items() if values[name] is None}})
+
+
+def _has(columns: Iterable[Column[Any]], words: str) -> ColumnElement[bool]:
+    """Whether one of the columns contains the words. JSON columns are looked through as the text that they are."""
+    return or_(*(type_coerce(column, Text()).icontains(words, autoescape=True) for column in columns))

@@ -29,6 +29,12 @@ from statuspage.web.console.services import Services
 
 _log = logging.getLogger(__name__)
 _STATUS = {InvalidInput: 400, NotAllowed: 403, NotFound: 404, Conflict: 409, TooOften: 429, Unavailable: 503}
+# Our own words: Werkzeug's repeat the Host header or the address that was sent.
+_HTTP_WORDS = {
+    404: "There is no such page.",
+    405: "This address takes another kind of request.",
+    413: "That is more text than a notice can hold.",
+}
 _BLUEPRINTS = (sign_in, account, now, notices, declare, updates, maintenance, monitors, deliveries, people)
 # Fields of a form that are ours, not the operator's words. Sent again as they came: the key makes a second try one notice.
 _OWN_FIELDS = ("csrf", "key", "do")
@@ -95,9 +101,7 @@ def _nothing_kept() -> dict[str, Any]:
 def _http_error(error: HTTPException) -> Response | HTTPException:
     if error.code is None or error.code < 400:
         return error  # a redirect of the router
-    message = {404: "There is no such page.", 405: "This address takes another kind of request."}.get(
-        error.code, error.description or error.name
-    )
+    message = _HTTP_WORDS.get(error.code, "This request cannot be read.")
     return render("refused.html", error.code, error=words(message), code=error.code, field="", **_nothing_kept())
 
 
