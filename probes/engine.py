@@ -12,7 +12,7 @@ import logging
 import resource
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 FLUSH_S = 0.25
 _GRACE_S = 0.1  # what a probe gets beyond its own deadline before it is cancelled
 _STALLED_S = 1.5  # a loop this late was stopped or starved: what timed out meanwhile timed out on our side
-_PER_AUTHORITY = 8
+_PER_AUTHORITY = 8  # runs at once against one host and port
+_MONITORS_PER_RUN = 64  # beyond 512 monitors of one authority its limit grows with them, or it could not keep up
 _REPLACE_SPREAD_S = 2.0
 
 OnResults = Callable[[list[CheckResult]], object]
@@ -80,6 +81,7 @@ class Engine:
         self._waiting: deque[Entry] = deque()
         self._waiting_at: dict[str, deque[Entry]] = {}
         self._busy_at: dict[str, int] = {}
+        self._limits: dict[str, int] = {}
         self._results: list[CheckResult] = []
         self._last_tick = 0.0
         self._stall_ended = float("-inf")
@@ -174,6 +176,11 @@ class Engine:
         """Bring the entries in line with `specs`. `spread_s` None: a start, whose first round has its own spread."""
         wanted = {spec.monitor_id: spec for spec in specs}
         authorities = {spec.monitor_id: _authority(spec) for spec in specs}  # loads the kinds, which takes its time
+        self._limits = {
+            authority: count // _MONITORS_PER_RUN
+            for authority, count in Counter(authorities.values()).items()
+            if count > _PER_AUTHORITY * _MONITORS_PER_RUN
+        }
         now = time.monotonic()
         for monitor_id in [each for each in self._entries if each not in wanted]:
             self._entries.pop(monitor_id).removed = True
@@ -232,7 +239,7 @@ class Engine:
     def _admit(self, entry: Entry) -> None:
         """Start a run, or let it wait for its authority's turn, then for the whole engine's."""
         busy = self._busy_at.get(entry.authority, 0)
-        if busy >= _PER_AUTHORITY:
+        if busy >= self._limits.get(entry.authority, _PER_AUTHORITY):
             self._waiting_at.setdefault(entry.authority, deque()).append(entry)
             return
         self._busy_at[entry.authority] = busy + 1
