@@ -20,7 +20,7 @@ import brotli  # type: ignore[import-untyped]
 
 PAGES = "pages"
 _SMALL = 600  # bytes below which compression saves nothing on the wire
-_KNOWN = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
+_KNOWN = re.compile(r"(?:/[A-Za-z0-9_~-]+)*(?:/|\.(?:json|rss|atom|css|js|svg))?")
 _BROTLI_QUALITY, _GZIP_LEVEL = 5, 6
 _ENDINGS = {".br": ".br", ".gz": ".gz"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
@@ -33,7 +34,7 @@ def create_site(services: Services) -> Flask:
         MAX_CONTENT_LENGTH=256 * 1024, MAX_FORM_MEMORY_SIZE=64 * 1024, MAX_FORM_PARTS=50, PROPAGATE_EXCEPTIONS=False,
     )  # fmt: skip
     app.url_map.converters["lang"] = _Language
-    app.url_map.strict_slashes = True
+    app.url_map.merge_slashes = False  # //evil.example/ is a 404, not a redirect
     pages.register(app, services)
     data.register(app, services)
     app.register_error_handler(HTTPException, lambda error: _refuse(services, error.code or 500, error))
@@ -47,7 +48,9 @@ def create_site(services: Services) -> Flask:
 def _refuse(services: Services, code: int, error: HTTPException | None) -> Response:
     """One shape of error for machines, one page for people."""
     if error is not None and code in {301, 302, 303, 307, 308}:
-        return cast("Response", error.get_response())
+        # Werkzeug builds the address from the Host header; only its path is ours.
+        target = urlsplit(getattr(error, "new_url", "/"))
+        return Response(status=code, headers={"Location": urlunsplit(("", "", target.path, target.query, ""))})
     if request.path.startswith("/api/") or request.path.endswith((".json", ".rss", ".atom")) or request.path.startswith("/log/"):
         return data.answer({"error": _MESSAGES.get(code, "request refused"), "status": code}, code)
     template = "404.html" if code == 404 else "busy.html"

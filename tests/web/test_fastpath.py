@@ -1,0 +1,339 @@
+"""The fast path over real sockets: files without a database, the right form for each reader, blind twins, room kept free."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import brotli
+import pytest
+from waitress.server import create_server
+
+from statuspage import settings
+from statuspage.errors import Unavailable
+from statuspage.publish.publisher import Publisher
+from statuspage.web import fastpath
+from statuspage.web.fastpath import FastPath
+from statuspage.web.site import Services, create_site
+from tests.builders import NOW, draft, small_wallet
+
+THREADS = 6
+
+
+class Clock:
+    def __init__(self):
+        self.at = NOW
+
+    def __call__(self):
+        return self.at
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def wallet(sqlite_database):
+    return small_wallet(sqlite_database)
+
+
+@pytest.fixture
+def site(wallet, clock):
+    return create_site(Services(wallet.db, settings.load({}), clock))
+
+
+@pytest.fixture
+def publisher(wallet, site, tmp_path, clock):
+    made = Publisher(wallet.db, site, tmp_path / "public", clock)
+    while made.run_once().pending:
+        pass
+    yield made
+    made.close()
+
+
+def serve(app, threads=THREADS):
+    server = create_server(app, host="127.0.0.1", port=0, threads=threads)
+
+    def run():
+        with suppress(OSError):  # its own socket, closed under its select by the end of the test
+            server.run()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return server, thread
+
+
+@pytest.fixture
+def fast(site, publisher, tmp_path, clock, monkeypatch):
+    monkeypatch.setattr(fastpath, "_LOOK_S", 0.0)
+    return FastPath(site, tmp_path / "public", threads=THREADS, want=publisher.want, now=clock)
+
+
+@pytest.fixture
+def port(fast):
+    server, thread = serve(fast)
+    yield server.effective_port
+    server.close()
+    thread.join(5)
+
+
+def get(port, path, method="GET", **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    response = connection.getresponse()
+    body = response.read()
+    connection.close()
+    return response.status, response.headers, body
+
+
+def test_each_reader_gets_the_form_and_language_he_asked_for(port):
+    plain = get(port, "/", Accept_Language="en")[2]
+    status, headers, packed = get(port, "/", Accept_Language="en", Accept_Encoding="gzip, br")
+
+    assert b"Everything works" in plain
+    assert (status, headers["Content-Encoding"]) == (200, "br")
+    assert brotli.decompress(packed) == plain
+    assert gzip.decompress(get(port, "/", Accept_Language="en", Accept_Encoding="gzip")[2]) == plain
+    assert get(port, "/", Accept_Language="en", Accept_Encoding="br;q=0, gzip;q=0")[2] == plain
+    assert "一切正常" in get(port, "/", Accept_Language="zh-TW")[2].decode()
+    assert get(port, "/en/", Accept_Language="zh")[2] == plain
+
+
+def test_conditional_requests_and_head(port):
+    _, headers, _ = get(port, "/live.json")
+
+    assert get(port, "/live.json", If_None_Match=headers["ETag"])[0] == 304
+    assert get(port, "/live.json", If_None_Match=f'"x", W/{headers["ETag"]}')[0] == 304
+    assert get(port, "/live.json", If_None_Match='"x"')[0] == 200
+    status, head, body = get(port, "/live.json", method="HEAD")
+    assert (status, head["Content-Length"], body) == (200, headers["Content-Length"], b"")
+
+
+def test_each_encoding_has_its_own_strong_etag(port):
+    etags = {get(port, "/en/", Accept_Encoding=form)[1]["ETag"] for form in ("identity", "gzip", "br")}
+
+    assert len(etags) == 3
+    assert not any(etag.startswith("W/") for etag in etags)
+
+
+def test_a_publication_is_seen_at_once(wallet, publisher, port):
+    assert b"Transfers fail" not in get(port, "/en/")[2]
+    before = get(port, "/en/")[1]["ETag"]
+    wallet.notice(draft("Transfers fail", components={"transfers": "major_outage"}))
+
+    publisher.run_once()
+
+    assert b"Transfers fail" in get(port, "/en/")[2]
+    assert get(port, "/en/", If_None_Match=before)[0] == 200
+
+
+def test_files_and_flask_send_the_same_page_and_headers(fast, site, port):
+    client = site.test_client()
+    for path in ("/en/", "/en/history", "/api/v2/summary.json", "/live.json", "/history.atom", "/log.json"):
+        status, headers, body = get(port, path)
+        live = client.get(path)
+        assert (status, body) == (200, live.data), path
+        for name in ("Content-Type", "Content-Security-Policy", "ETag", "Cache-Control", "Referrer-Policy"):
+            assert headers[name] == live.headers[name], (path, name)
+
+
+def test_no_published_page_touches_the_database(wallet, port, monkeypatch):
+    monkeypatch.setattr(wallet.db, "read", lambda: 1 / 0)
+
+    for path in ("/", "/en/", "/zh-Hans/history", "/en/components/login", "/live.json", "/api/v2/status.json", "/history.rss"):
+        assert get(port, path)[0] == 200, path
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../manifest.json", "/en/../../manifest.json", "/%2e%2e/manifest.json", "/en/index.blind", "/en//", "/\x00",
+     "/pages/en/index.html", "/en/index.html", "/live.json.gz", "/live.blind.json", "//evil.example/", "/" + "a" * 3000],
+)  # fmt: skip
+def test_nothing_but_pages_is_reached(port, path):
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
+        raw.sendall(f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        answer = raw.makefile("rb").read()
+
+    assert re.match(rb"HTTP/1\.[01] 4\d\d", answer), answer[:300]
+    assert b'"seq"' not in answer
+
+
+def test_queries_mean_nothing_but_on_the_history(port):
+    assert b"Everything works" in get(port, "/en/?utm_source=x")[2]
+    status, headers, _ = get(port, "/en/history?page=2")
+    assert (status, headers["Location"]) == (302, "/en/history/2026-10")
+
+
+def test_after_ninety_seconds_without_a_check_the_blind_twin_is_served(port, clock):
+    clock.at = NOW + timedelta(seconds=77)  # the last check was 12 s before NOW
+    assert b"Everything works" in get(port, "/en/")[2]
+
+    clock.at = NOW + timedelta(seconds=79)
+
+    assert b"We cannot see at the moment." in get(port, "/en/")[2]
+    assert b"Everything works" not in get(port, "/en/")[2]
+    assert json.loads(get(port, "/live.json")[2]) | {"version": ""} == {
+        "version": "", "checked_at": "2026-11-22T05:41:48.000Z", "verdict": "unknown", "blind": True,
+    }  # fmt: skip
+    assert json.loads(get(port, "/api/v2/status.json")[2])["x_wallet"]["blind"] is True
+
+
+def test_a_wall_clock_set_back_does_not_open_the_eyes(port, clock, monkeypatch):
+    get(port, "/en/")
+    clock.at = NOW - timedelta(days=1)
+    beginning = time.monotonic()
+    monkeypatch.setattr(fastpath.time, "monotonic", lambda: beginning + 91)
+
+    assert b"We cannot see at the moment." in get(port, "/en/")[2]
+
+
+def test_eyes_open_again_with_the_next_check(wallet, publisher, port, clock, monkeypatch):
+    clock.at = NOW + timedelta(seconds=200)
+    assert b"We cannot see" in get(port, "/en/")[2]
+    wallet.beat(NOW + timedelta(seconds=199))
+    monkeypatch.setattr("statuspage.publish.publisher.LIVE_S", 0.0)
+
+    publisher.run_once()
+
+    assert b"Everything works" in get(port, "/en/")[2]
+
+
+def test_without_live_json_nothing_is_said_to_work(port, tmp_path):
+    for path in (tmp_path / "public" / "pages").glob("live.*"):
+        path.unlink()
+
+    assert b"We cannot see at the moment." in get(port, "/en/")[2]
+
+
+def test_an_unpublished_page_is_rendered_and_then_kept(wallet, publisher, port, tmp_path):
+    public_id = wallet.notice(draft("Old news", started_at=NOW - timedelta(days=400)))
+    publisher.run_once()
+    page = tmp_path / "public" / "pages" / "en" / "incidents" / f"{public_id}.html"
+    page.unlink()
+
+    assert b"Old news" in get(port, f"/en/incidents/{public_id}")[2]
+    publisher.run_once()
+
+    assert "Old news" in page.read_text()
+
+
+def test_what_is_not_there_is_not_kept(publisher, port):
+    assert get(port, "/en/incidents/aaaaaaaaaaaa")[0] == 404
+
+    assert publisher.run_once().rendered == 0
+
+
+@pytest.mark.usefixtures("publisher")
+def test_slow_forms_leave_room_for_the_page(wallet, tmp_path, clock):
+    go = threading.Event()
+    site = create_site(Services(wallet.db, settings.load({}), clock))
+    site.add_url_rule("/slow", "slow", lambda: (go.wait(20), "late")[1])
+    server, thread = serve(FastPath(site, tmp_path / "public", threads=THREADS, now=clock))
+    slow = [threading.Thread(target=get, args=(server.effective_port, "/slow"), daemon=True) for _ in range(THREADS - 4)]
+    for one in slow:
+        one.start()
+    time.sleep(0.3)
+    try:
+        status, headers, body = get(server.effective_port, "/slow", Accept_Language="en")
+        assert (status, headers["Retry-After"], headers["Cache-Control"]) == (503, "5", "no-store")
+        assert b"This page cannot be made at the moment" in body
+        began = time.monotonic()
+        assert b"Everything works" in get(server.effective_port, "/en/")[2]
+        assert time.monotonic() - began < 1.0
+    finally:
+        go.set()
+        for one in slow:
+            one.join(5)
+        server.close()
+        thread.join(5)
+
+
+def test_a_reader_who_never_reads_holds_no_slot(fast, port):
+    stuck = []
+    for _ in range(30):
+        raw = socket.create_connection(("127.0.0.1", port))
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        raw.sendall(b"GET /en/incidents/aaaaaaaaaaaa HTTP/1.1\r\nHost: x\r\n\r\n")
+        stuck.append(raw)
+    time.sleep(0.5)
+
+    assert get(port, "/healthz")[0] in {200, 503}
+    assert b"Everything works" in get(port, "/en/")[2]
+    for raw in stuck:
+        raw.close()
+
+
+FREEZER = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("UPDATE components SET position = position")
+print("holding", flush=True)
+time.sleep(60)
+"""
+
+
+def test_with_the_database_frozen_the_page_is_served_and_says_how_old_it_is(wallet, port, clock, tmp_path):
+    holder = subprocess.Popen([sys.executable, "-c", FREEZER, str(tmp_path / "statuspage.db")], stdout=subprocess.PIPE)
+    holder.stdout.readline()
+    os.kill(holder.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(Unavailable):
+            wallet.beat(NOW)
+        began = time.monotonic()
+        for _ in range(20):
+            assert get(port, "/en/")[0] == 200
+        assert time.monotonic() - began < 5
+        clock.at = NOW + timedelta(minutes=3)
+        assert b"The last known state is from 22 Nov 2026, 13:41 UTC+8." in get(port, "/en/")[2]
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+
+
+def test_the_memory_of_pages_has_a_limit(fast, port, monkeypatch):
+    monkeypatch.setattr(fastpath, "_MEMORY_BYTES", 30_000)
+
+    for path in ("/en/", "/zh-Hans/", "/en/history", "/en/uptime", "/en/verify", "/en/components/login"):
+        assert get(port, path)[0] == 200
+
+    assert fast._memory_bytes <= 30_000
+    assert fast._memory_bytes == sum(len(page.body) for page in fast._memory.values())
+
+
+def test_nothing_of_a_file_is_mixed_while_it_is_replaced(port, tmp_path):
+    page = Path(tmp_path / "public" / "pages" / "en" / "index.html")
+    versions = [f"<html>{letter * 60_000}</html>".encode() for letter in "ab"]
+    stop = threading.Event()
+
+    def replace():
+        turn = 0
+        while not stop.is_set():
+            new = page.with_name("index.html.new")
+            new.write_bytes(versions[turn % 2])
+            new.replace(page)
+            turn += 1
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        bodies = {get(port, "/en/")[2] for _ in range(150)}
+    finally:
+        stop.set()
+        writer.join()
+    assert bodies <= set(versions) | {body for body in bodies if b"Everything works" in body}
+    assert bodies & set(versions)
