@@ -33,6 +33,8 @@ from statuspage.errors import InvalidInput
 
 Country = Annotated[str, BeforeValidator(matching(r"[A-Z]{2}", "write a country code of two capitals, such as HK"))]
 Currency = Annotated[str, BeforeValidator(matching(r"[A-Z]{3}", "write a currency code such as USD"))]
+_PUSH_HOST = r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?"
+PushHost = Annotated[str, BeforeValidator(matching(_PUSH_HOST, "write a host such as push.example or *.push.example"))]
 _BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?"
 Length = Annotated[int, BeforeValidator(duration("1m", "7d"))]
 Lead = Annotated[int, BeforeValidator(duration("5m", "60d"))]
@@ -72,8 +74,8 @@ class Twilio(Shape):
 class Spend(Shape):
     """Ceilings in whole units of `currency`; beyond them messages wait for an operator."""
 
-    per_hour: Amount
-    per_month: Amount
+    per_hour: Amount | None = None
+    per_month: Amount | None = None
     currency: Currency = "USD"
 
 
@@ -93,9 +95,10 @@ class Email(Shape):
 
 
 class WebPush(Shape):
-    """Browser push; `contact` is told to the push services (RFC 8292)."""
+    """Browser push; `contact` is told to the push services (RFC 8292), `hosts` are further ones than the browsers' own."""
 
     contact: Annotated[str, BeforeValidator(matching(r"(mailto:[^\s@]+@[^\s@]+|https://\S+)", "write mailto:ops@wallet.example"))]
+    hosts: list[PushHost] = Field(default_factory=list)
 
 
 class Webhook(Shape):

@@ -163,6 +163,8 @@ def advice(data: Mapping[str, Any]) -> Iterator[Finding]:
         and not url.startswith(("http://127.0.0.1", "http://localhost"))
     ):
         yield ("page", "url"), "readers should reach the page over https"
+    if _dict(data.get("channels")).get("email"):
+        yield ("channels", "email"), "this release does not send e-mail yet: nobody is told by it"
     if not data.get("components") and not data.get("chains"):
         yield ("page",), "the page shows nothing yet: add components"
 
