@@ -17,7 +17,7 @@ from waitress.server import create_server
 
 from probes.secrets_at_use import Vault
 from statuspage import demo_files
-from statuspage.actions import configured_subscribers, demo_data, maintenance, operators
+from statuspage.actions import configured_subscribers, demo_data, maintenance, operators, publication
 from statuspage.actions.context import COMMAND_LINE, Context
 from statuspage.config import check, plan
 from statuspage.demo import service
@@ -127,6 +127,7 @@ def apply_configuration(settings: Settings, ctx: Context, parts: Parts) -> None:
         plan.apply(ctx, COMMAND_LINE, found)
         log.info("%s applied", path)
     configured_subscribers.sync_configured(ctx)
+    publication.announce_key(ctx)
     maintenance.refresh_all(ctx)
 
 

@@ -36,7 +36,8 @@ def plan_ahead(ctx: Context) -> int:
         for starts_at in occurrences(window, now, now + AHEAD, page.time_zone):
             # A Conflict means that it was announced in other words: what was said stays, its person may update it.
             with suppress(Conflict):
-                maintenance.schedule(ctx, SCHEDULER, _draft(window, starts_at, page), REMIND_BEFORE_S)
+                remind = tuple(window.get("remind_before_s") or REMIND_BEFORE_S)
+                maintenance.schedule(ctx, SCHEDULER, _draft(window, starts_at, page), remind)
             count += 1
     return count
 

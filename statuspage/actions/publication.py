@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from statuspage.actions.context import Context
 from statuspage.domain import signing
 from statuspage.keys import Keys
 from statuspage.store import notices
@@ -34,6 +35,19 @@ def snapshot(notice: Notice, update: Update) -> dict[str, Any]:
         "notice": notice.number, "id": notice.public_id, "update": update.public_id, "sequence": update.sequence,
         "status": update.status, "changes": update.changes, "facts": update.facts.to_json(),
     }  # fmt: skip
+
+
+def announce_key(ctx: Context) -> str:
+    """Record the public half of the signing key before anything is signed, so that /key.json has it from the first day."""
+    now = ctx.now()
+    with ctx.db.read() as conn:
+        known = {row.id for row in conn.execute(select(keys_table.c.id))}
+    key_id = signing.key_id(signing.public_key(ctx.keys.signing))
+    if key_id not in known:
+        with ctx.db.write() as conn:
+            ensure_key(conn, ctx.keys, now)
+            notices.add_change(conn, {"page": True}, now)
+    return key_id
 
 
 def ensure_key(conn: Connection, keys: Keys, at: datetime) -> str:
