@@ -23,9 +23,10 @@ from statuspage.store.schema.runtime import rate_buckets
 ASKER = Limit("subscribe-ip", 10, 4 * 3600)
 CONFIRMER = Limit("confirm-ip", 20, 3600)
 # Per address, per group of neighbouring addresses, over all. Each channel's first bucket is the tightest.
-_NUMBER = (Limit("sms-number", 1, 600), Limit("sms-number-day", 3, 86_400))
+# Two at once and one more a day: never more than three in any 24 hours.
+_NUMBER = (Limit("sms-number", 1, 600), Limit("sms-number-day", 2, 172_800))
 _NUMBERS_NEAR = Limit("sms-prefix", 5, 3600)
-_URL = (Limit("webhook-url", 1, 900), Limit("webhook-url-day", 3, 86_400))
+_URL = (Limit("webhook-url", 1, 900), Limit("webhook-url-day", 2, 172_800))
 _HOST = Limit("webhook-host", 10, 3600)
 _ALL = Limit("subscribe-all", 600, 3600)
 

@@ -15,7 +15,7 @@ from statuspage.channels import registry
 from statuspage.channels.console import Printer
 from statuspage.channels.registry import Services
 from statuspage.channels.safehttp import Sessions
-from statuspage.clock import to_ms
+from statuspage.clock import from_ms, to_ms  # noqa: F401 - from_ms: for the program that test_kill starts
 from statuspage.domain.notice import Facts, new_number, new_public_id
 from statuspage.keys import Keys
 from statuspage.store.schema import delivery, notices
