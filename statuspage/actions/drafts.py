@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from statuspage.actions import components, notices, outbox
+from statuspage.actions import audit, components, notices, outbox
 from statuspage.actions.context import Actor, Context
 from statuspage.actions.notices import NoticeRef
 from statuspage.actions.outbox import Said
@@ -27,6 +27,7 @@ def publish(ctx: Context, actor: Actor, public_id: str, *, notify: bool = True) 
                 "a security notice needs a second person: ask them to approve it, or break the glass with a reason"
             )
             raise NotAllowed(message)
+        audit.write(conn, now, actor.name, "notice.publish", found.number)
         return _publish(conn, ctx, found, now, actor.name, notify=notify)
 
 
@@ -43,13 +44,15 @@ def approve(ctx: Context, actor: Actor, public_id: str, *, break_glass: str = ""
         if waiting is None:
             message = f"{found.number} does not wait for approval"
             raise Conflict(message)
-        if waiting == actor.name and not break_glass.strip():
+        # Not who asked but who wrote the words as they stand now: else an edit could be approved by its own author.
+        if store.last_update(conn, found.id).author == actor.name and not break_glass.strip():
             message = "you wrote it: a second person approves, or you break the glass and say why"
             raise NotAllowed(message)
         conn.execute(
             update(approvals).where(approvals.c.notice_id == found.id, approvals.c.decided_at.is_(None))
             .values(decided_by=actor.name, decided_at=now, granted=True, break_glass=break_glass.strip())
         )  # fmt: skip
+        audit.write(conn, now, actor.name, "notice.approve", found.number, {"break_glass": break_glass.strip()})
         return _publish(conn, ctx, found, now, actor.name, notify=True)
 
 
@@ -63,6 +66,7 @@ def discard(ctx: Context, actor: Actor, public_id: str) -> None:
             conn, found.id, {"visibility": "discarded", "status": _last(found), "resolved_at": now, "updated_at": now}
         )
         store.set_components(conn, found.id, {})
+        audit.write(conn, now, actor.name, "notice.discard", found.number)
 
 
 def _publish(conn: Connection, ctx: Context, found: Notice, now: datetime, actor: str, *, notify: bool) -> NoticeRef:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from statuspage.actions import components, outbox, publication
+from statuspage.actions import audit, components, outbox, publication
 from statuspage.actions.context import Actor, Context
 from statuspage.actions.outbox import EVERYONE, MACHINES, Said
 from statuspage.domain import lifecycle, notice, notice_checks
@@ -177,6 +177,9 @@ def append(conn: Connection, ctx: Context, found: Notice, draft: Draft, step: St
         publish_update(conn, ctx, current, written, touched_ids, now)
         if step.said:
             outbox.enqueue(conn, current, written, step.said, now, monitors=list(step.monitors))
+    if not step.by_machine:
+        what = "notice.update" if found.version else "notice.declare"
+        audit.write(conn, now, step.author, what, found.number, {"status": facts.status, "visibility": visibility})
     assert written.id == update_id  # noqa: S101 - the sequence is unique per notice; a mismatch must roll back
     return NoticeRef(current.public_id, current.number, current.version, current.visibility)
 

@@ -5,6 +5,7 @@ from console_desk import Desk, count, open_notices, send, written
 from sqlalchemy import select, update
 
 from statuspage.store import notices
+from statuspage.store.operators import audit as audit_rows
 from statuspage.store.schema.people import approvals
 from statuspage.store.schema.runtime import run_requests
 
@@ -68,6 +69,22 @@ def test_a_security_notice_needs_a_second_person(desk, lin):
     assert open_notices(desk)[0].visibility == "public"
 
 
+def test_who_wrote_the_last_words_of_a_security_notice_does_not_approve_them(desk, lin):
+    desk.hire("wei", "responder")
+    send(lin, "/declare", written(lin.get("/declare?kind=security"), lin))
+    (found,) = open_notices(desk)
+    wei = desk.signed_in("wei")
+    path = f"/notices/{found.public_id}"
+    edited = wei.fields(wei.get(f"{path}/update")).with_(bodies__en="Wei's own words.", bodies__zh_Hans="另写的内容。")
+    send(wei, f"{path}/update", edited)
+    wei.get(path)
+
+    refused = wei.post(f"{path}/approve")
+
+    assert refused.status_code == 403
+    assert open_notices(desk)[0].visibility == "draft"
+
+
 def test_broken_glass_publishes_and_is_kept(desk, lin):
     send(lin, "/declare", written(lin.get("/declare?kind=security"), lin))
     (found,) = open_notices(desk)
@@ -75,9 +92,11 @@ def test_broken_glass_publishes_and_is_kept(desk, lin):
     lin.post(f"/notices/{found.public_id}/approve", reason="Nobody else answers the phone")
     with desk.ctx.db.read() as connection:
         row = connection.execute(select(approvals)).one()
+        (audited,) = [one for one in audit_rows(connection) if one.action == "notice.approve"]
 
     assert open_notices(desk)[0].visibility == "public"
     assert (row.decided_by, row.break_glass) == ("lin", "Nobody else answers the phone")
+    assert audited.details == {"break_glass": "Nobody else answers the phone"}
     assert "Nobody else answers the phone" in lin.get(f"/notices/{found.public_id}").text
 
 
