@@ -36,7 +36,7 @@ _VAGUE = {
     ),
     "zh-Hans": (
         (r"部分(用户|客户)|个别(用户|客户)?|少量(用户|客户)", _HOW_MANY),
-        (r"尽快|稍后|近期|马上恢复", "say when: a time, or that it cannot be foreseen"),
+        (r"尽快|稍后|近期内?(恢复|修复|解决|完成)|马上恢复", "say when: a time, or that it cannot be foreseen"),
         (r"系统繁忙|技术原因|网络波动|系统异常|不稳定", "say what fails, in the user's words"),
         (r"敬请谅解|敬请期待|请耐心等待|带来不便", "say what to do meanwhile, and until when"),
     ),
@@ -48,21 +48,35 @@ _SAFE = {
 }  # fmt: skip
 _NEVER = (
     (r"\bclick\b|点击", "never write this in a message: it is what fraudsters write"),
-    (r"https?://(bit\.ly|t\.cn|tinyurl\.com|t\.co|goo\.gl|is\.gd|url\.cn|dwz\.cn)\b",
+    (r"\b(bit\.ly|t\.cn|tinyurl\.com|t\.co|goo\.gl|is\.gd|url\.cn|dwz\.cn)\b",
      "no link shorteners: nobody can see where they lead"),
     (r"(call (us|back)|hotline|回拨|请致电|拨打)[^.。]{0,20}\d{5,}",
      "no number to call back: a copied notice would carry another one"),
-    ((r"(enter|send|tell|give|provide|confirm|verify) (us )?(your|the) (verification code|one-time code|password|pin|seed"
-      r"|recovery phrase|private key|id number)|(输入|提供|发送|告知|验证)您?的?(验证码|密码|助记词|私钥|身份证)"),
+    ((r"\b(enter|send|tell|give|provide|confirm|verify|share|reply with) (us )?(your|the) (verification |one-time |login )?"
+      r"(code|password|pin|seed|recovery phrase|private key|id number)\b"
+      r"|(输入|提供|发送|告知|验证|回复)您?的?(验证码|密码|助记词|私钥|身份证)"
+      r"|(把|将)您?的?(验证码|密码|助记词|私钥|身份证)[^。.]{0,12}(发|给|告诉|交)"),
      "we never ask for codes, passwords, phrases or identity papers"),
-    (r"transfer (your|all) (funds|assets|money) to|请?将?(您的)?(资金|资产)转(账|移)?(到|至)",
+    (r"(transfer|move) (your|all) (funds|assets|money) to|请?将?(您的)?(资金|资产)转(账|移)?(到|至)|安全账户",
      "we never ask for a transfer to an address"),
+    ((r"within \d{1,3} ?(hours?|minutes?|days?) (or|otherwise)|(account|wallet) will be (closed|frozen|suspended|locked)"
+      r"|\d{1,3} ?(小时|分钟|天)内(未|不)|(账户|账号|钱包)将被?(冻结|注销|关闭|停用)"),
+     "no threats and no deadlines: this is how fraudsters hurry people"),
+    ((r"\bscan (the|this|a) (qr )?code to (claim|verify|restore|receive|get)\b|\b(you (have )?won|claim your)\b"
+      r"|(扫码|扫描二维码)(即可|后)?(领取|验证|恢复)|中奖|领取(奖励|空投)"),
+     "no codes to scan and nothing to claim: this is what fraudsters promise"),
 )  # fmt: skip
 _PROMISES = {"unaffected_verified", "no_evidence_of_loss", "unavailable_temporarily", "will_be_corrected"}
 _SHARE = re.compile(
-    r"\d ?%|one in|half|a third|a quarter|every|[\d,]+ (users|customers|people)|not known|not know"
-    r"|分之|成用户|一半|全部|所有|\d+ ?(名|位|万)|不清楚|未知"
+    r"\d ?%|one in|half|a third|a quarter|every|[\d,]{1,12} (users|customers|people)|not known|not know"
+    r"|分之|成用户|一半|全部|所有|\d ?(名|位|万)|不清楚|未知"
 )
+# "Never enter your recovery phrase" is the advice, not the fraud. Looks back within the sentence only.
+_DENIED = re.compile(
+    r"(\bnever\b|\bnot\b|n't\b|\bnobody\b|\bno one\b|勿|不要|不会|不需要|无需|绝不|从不)[^.!?;。！？；]*$",  # noqa: RUF001 - Chinese punctuation
+    re.IGNORECASE,
+)
+_BEFORE = 60
 _NUMBER = re.compile(r"\d+(?:[:.]\d+)?")
 
 
@@ -111,9 +125,10 @@ def _unfounded(draft: Draft) -> Iterator[Finding]:
 def _never(draft: Draft) -> Iterator[Finding]:
     for where, _language, text in _said(draft):
         for pattern, message in _NEVER:
-            hit = re.search(pattern, text, re.IGNORECASE)
-            if hit:
-                yield Finding(where, hit.group(), message, is_grave=True)
+            for hit in re.finditer(pattern, text, re.IGNORECASE):
+                if not _DENIED.search(text[max(0, hit.start() - _BEFORE) : hit.start()]):
+                    yield Finding(where, hit.group(), message, is_grave=True)
+                    break
 
 
 def _missing(draft: Draft) -> Iterator[Finding]:
@@ -136,13 +151,19 @@ def _missing(draft: Draft) -> Iterator[Finding]:
             yield Finding(where, "", message)
 
 
+def _numbers(text: str) -> set[str]:
+    """Times and numbers a reader would compare. Small counts are words in one language, and months are."""
+    plain = re.sub(r"(?<=\d),(?=\d{3})|\d{1,2}(?=月)", "", text)
+    return {number for number in _NUMBER.findall(plain) if len(number) > 1}
+
+
 def _apart(draft: Draft, languages: Sequence[str]) -> Iterator[Finding]:
     """Texts that name other times or numbers in the one language than in the other."""
     if len(languages) < 2:
         return
     first, *others = languages
     for language in others:
-        mine, theirs = (set(_NUMBER.findall(draft.bodies.get(tag, ""))) for tag in (first, language))
+        mine, theirs = (_numbers(draft.bodies.get(tag, "")) for tag in (first, language))
         differing = sorted(mine ^ theirs)
         if mine and theirs and differing:
             values = {"numbers": ", ".join(differing)}
