@@ -18,6 +18,7 @@ Tree = Any  # a parsed JMESPath expression
 _MAX_PATTERN = 512
 _RE2_MEMORY = 1 << 20
 _SHOWN = 120
+_BOM = b"\xef\xbb\xbf"
 
 
 class _Functions(functions.Functions):
@@ -174,7 +175,7 @@ def _judge_json(expectation: Expectation, body: bytes, *, capped: bool, detail: 
     if capped:
         return [Assertion("body is JSON", ok=False, found="body was cut at its cap", error_class="body_cap")]
     try:
-        value = json.loads(body.decode("utf-8-sig"))
+        value = json.loads(body.removeprefix(_BOM).decode())
     except (ValueError, RecursionError):
         return [Assertion("body is JSON", ok=False, found=_start(body), error_class="bad_body")]
     found: list[Assertion] = []

@@ -64,9 +64,11 @@ _NOT_PUBLIC = tuple(
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::/96"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Policy:
     """What may be dialled: public addresses, and for operators also their own networks.
+
+    Compared by identity: judgements are remembered by policy, and hashing its networks would cost more than judging.
 
     `allow_networks`: CIDRs of the operator's configuration file. `public_only` is the visitor's policy and ignores
     them. Raises ValueError for a text that is no CIDR.
@@ -74,7 +76,7 @@ class Policy:
 
     allow_networks: tuple[str, ...] = ()
     public_only: bool = False
-    networks: tuple[Network, ...] = field(init=False, repr=False, compare=False)
+    networks: tuple[Network, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         networks = () if self.public_only else tuple(ip_network(text) for text in self.allow_networks)

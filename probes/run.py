@@ -45,6 +45,13 @@ class Run:
     phases: dict[str, float] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)
     vault: Vault = field(default_factory=Vault)
+    policy: Policy = field(init=False)  # where this monitor may dial
+
+    def __post_init__(self) -> None:
+        try:
+            self.policy = guard.operator_policy(self.spec.allow_networks)
+        except ValueError:
+            self.policy = guard.OPERATOR  # a network that is none allows nothing; one bad spec must not stop the others
 
     def begin(self, at_ms: int, late_ms: float) -> None:
         """Set the clocks for a new run."""
@@ -59,11 +66,6 @@ class Run:
     def left_s(self) -> float:
         """Seconds until the deadline; never 0, which most libraries read as "for ever"."""
         return max(0.001, self.deadline - time.monotonic())
-
-    @property
-    def policy(self) -> Policy:
-        """Where this monitor may dial."""
-        return guard.operator_policy(self.spec.allow_networks)
 
     def mark(self, phase: str, since: float) -> float:
         """Note how long `phase` took, in ms, and return the present moment."""

@@ -10,6 +10,7 @@ from probes.run import Run
 from probes.spec import ProbeSpec
 
 FIRST_ROUND_S = 10.0  # a restart sees everything once within this time, however long the intervals
+_SHORTEST_S = 0.05  # an interval of 0 is a mistake, not a wish to spin
 _RANK = {"up": 0, "degraded": 1, "down": 2}
 
 
@@ -60,7 +61,7 @@ class Entry:
 
     def grid(self, after: float) -> float:
         """The first regular moment after `after`."""
-        interval = self.spec.interval_s
+        interval = max(_SHORTEST_S, self.spec.interval_s)
         first = self.origin + self.phase * interval
         return first + interval * max(0.0, (after - first) // interval + 1)
 
@@ -72,7 +73,7 @@ class Entry:
         due = self.grid(started + spec.interval_s / 2)
         if due >= now:
             return due, 0
-        return self.grid(now), int((now - due) // spec.interval_s) + 1
+        return self.grid(now), int((now - due) // max(_SHORTEST_S, spec.interval_s)) + 1
 
 
 def first_due(origin: float, phase: float, interval_s: float) -> float:

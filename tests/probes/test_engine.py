@@ -288,6 +288,26 @@ def test_an_unknown_kind_is_unknown(run_engine, until):
     assert watch.results[0].outcome == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("more", "outcome"),
+    [
+        ({"allow_networks": ("nonsense",)}, "unknown"),
+        ({"interval_s": 0.0}, "up"),
+        ({"options": {"expect": {"json": ["=="]}}}, "unknown"),
+        ({"options": {"degraded_above": "soon"}}, "unknown"),
+    ],
+)
+def test_a_spec_that_should_have_been_refused_hurts_only_itself(serve, answer, run_engine, until, more, outcome):
+    server = serve(answer())
+
+    engine, watch = run_engine([spec("bad", server.url, **more), spec("good", server.url)])
+    until(lambda: len(watch.of("bad")) >= 2 and len(watch.of("good")) >= 2)
+
+    assert watch.of("bad")[0].outcome == outcome
+    assert watch.of("good")[0].outcome == "up"
+    assert engine.is_alive
+
+
 def test_a_receiver_that_raises_does_not_stop_the_engine(serve, answer, until):
     server = serve(answer())
     seen = []
