@@ -22,8 +22,8 @@ from statuspage.errors import SettingsError
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 HIDDEN = "[redacted]"
 
-# Their DEBUG records carry URLs with secrets in the path and whole request bodies.
-_TALKATIVE = ("urllib3", "twilio", "pywebpush", "apscheduler", "asyncio", "waitress")
+# Their DEBUG records carry URLs with secrets in the path and whole request bodies, or say nothing to an operator.
+_TALKATIVE = ("urllib3", "twilio", "pywebpush", "apscheduler", "asyncio", "waitress", "alembic")
 _NAMES = (
     r"password|passwd|passphrase|secret|token|api_?key|private_?key|signing_?key|vapid_?key|secret_?key|authorization|cookie|"
     r"session_?id|totp|otp|one_?time|credential|phone|e_?mail|webhook_?url|dsn"
