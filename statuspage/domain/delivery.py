@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import re
 import unicodedata
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -14,6 +15,10 @@ FIRST_BACKOFF_S = 2.0
 LONGEST_BACKOFF_S = 300.0
 LONGEST_WISH_S = 900.0  # of a supplier's Retry-After; an absurd one must not outlive the news
 MAX_ATTEMPTS = 40  # a row that kills its worker each time is not claimed for ever
+
+NIGHT_BEGINS, NIGHT_ENDS = time(22), time(8)
+_LIFE = {"page_oncall": timedelta(hours=1), "resolved": timedelta(hours=24), "recovered": timedelta(hours=24)}
+_SHORTEST_LIFE, _LONGEST_LIFE = timedelta(minutes=30), timedelta(hours=12)
 
 _GSM = set("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
            "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà")  # fmt: skip
@@ -26,7 +31,9 @@ _STOP = {"stop", "stopall", "stop all", "unsubscribe", "cancel", "end", "quit", 
          "remove", "arret", "td", "t", "r", "退订", "取消", "停止", "拒收"}  # fmt: skip
 _START = {"start", "unstop", "yes", "订阅", "恢复"}
 _HELP = {"help", "info", "帮助"}
-_STOP_IN_TEXT = re.compile(r"\b(stop|unsubscribe|opt[ -]?out|quit|cancel|remove me)\b|退订|拒收|停止|取消订阅", re.IGNORECASE)
+_STOP_IN_TEXT = re.compile(
+    r"\b(stop|unsubscribe|opt[ -]?out|quit|cancel|remove me)\b|退订|拒收|停止|取消订阅", re.IGNORECASE
+)
 
 
 def next_try(attempts: int, now: datetime, expires_at: datetime, wish_s: float | None, draw: float) -> datetime | None:
@@ -40,10 +47,45 @@ def next_try(attempts: int, now: datetime, expires_at: datetime, wish_s: float |
     return at if at < expires_at and attempts < MAX_ATTEMPTS else None
 
 
+def life(
+    event: str, impact: str, now: datetime, *, eta_at: datetime | None = None, next_update_by: datetime | None = None,
+    scheduled_for: datetime | None = None,
+) -> timedelta:  # fmt: skip
+    """How long a message is worth sending: a stale "investigating" must never follow a "resolved".
+
+    `event` as in actions.outbox.Said, or page_oncall. A new outage lasts 4 h (major: until it should be repaired, at least
+    2 h), an update until the next one is promised, a reminder until the work begins, good news a day.
+    """
+    if event in _LIFE:
+        return _LIFE[event]
+    if event == "reminder" and scheduled_for:
+        return max(scheduled_for - now, _SHORTEST_LIFE)
+    if event == "updated" and next_update_by:
+        return min(max(next_update_by - now, _SHORTEST_LIFE), _LONGEST_LIFE)
+    if event in {"declared", "confirmed", "suspected"} and impact == "major":
+        return min(max((eta_at or now) - now, timedelta(hours=2)), _LONGEST_LIFE)
+    return timedelta(hours=4)
+
+
+def quiet_until(now: datetime, zone: ZoneInfo, impact: str, *, is_calm: bool, wakes: bool) -> datetime | None:
+    """When a person in `zone` may be disturbed: None for now, else the end of their night (22:00 to 08:00).
+
+    Only the critical is said at night, and only to who asked to be woken (`wakes`). `is_calm` marks good news and reminders,
+    which never wake anybody. Whoever waits must ask again then: what is no longer true is not sent.
+    """
+    local = now.astimezone(zone)
+    if (wakes and impact == "critical" and not is_calm) or NIGHT_ENDS <= local.time() < NIGHT_BEGINS:
+        return None
+    day = local.date() + timedelta(days=1 if local.time() >= NIGHT_BEGINS else 0)
+    return datetime.combine(day, NIGHT_ENDS, zone).astimezone(UTC)
+
+
 def plain(text: str) -> str:
     """`text` for an SMS: typographic quotes, dashes and dots replaced by those of GSM-7, control characters gone."""
     replaced = text.translate(_PLAIN)
-    return "".join(c for c in replaced if c == "\n" or unicodedata.category(c) not in {"Cc", "Cs", "Cf"} or c == "\u200d")
+    return "".join(
+        c for c in replaced if c == "\n" or unicodedata.category(c) not in {"Cc", "Cs", "Cf"} or c == "\u200d"
+    )
 
 
 def segments(text: str) -> tuple[str, int, int]:
