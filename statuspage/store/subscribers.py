@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Text, cast, func, select, text
+from sqlalchemy import ColumnElement, Connection, RowMapping, Text, cast, func, select, text, true
 
 from statuspage.store.schema.delivery import subscriptions, suppressions
 
@@ -108,12 +108,12 @@ def count_reached(conn: Connection, components: Iterable[str], kind: str) -> dic
 def concerns(components: Iterable[str], kind: str) -> ColumnElement[bool]:
     """Whether a subscription's filters let through a notice of `kind` about `components`. [] = everything.
 
-    The lists are JSON texts of quoted ids, so that containing the quoted id is membership, on both databases alike.
+    A notice about no component in particular (an advisory, a security notice) concerns everybody. The lists are JSON texts of quoted ids, so that containing the quoted id is membership, on both databases alike.
     """
     listed = cast(subscriptions.c.components, Text)
     kinds = cast(subscriptions.c.kinds, Text)
     wanted = [listed.contains(f'"{component}"', autoescape=True) for component in components]
-    about = listed == "[]"
+    about: ColumnElement[bool] = listed == "[]" if wanted else true()
     for one in wanted:
         about = about | one
     return about & ((kinds == "[]") | kinds.contains(f'"{kind}"', autoescape=True))

@@ -67,6 +67,17 @@ def test_filters_audiences_and_channels_bound_who_is_told(world, worker, inbox):
     assert second == ["all", "fixed", "sms", "transfers"]
 
 
+def test_a_notice_about_no_component_in_particular_reaches_everybody(world, worker, inbox):
+    world.subscription("all")
+    world.subscription("login", components=["login"])
+    world.subscription("maintenance", kinds=["maintenance"])
+
+    world.say(world.notice(), components=())
+    worker.run_once()
+
+    assert sorted(name for name, _sequence, _event in inbox.order) == ["all", "login"]
+
+
 def test_who_asked_to_be_told_when_it_is_fixed_is_told_that_and_no_more(world, worker, inbox):
     notice = world.notice()
     asked = world.subscription("fixed", notice_id=notice)
