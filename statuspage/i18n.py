@@ -47,7 +47,7 @@ def negotiate(header: str, languages: Sequence[str]) -> str:
         ranges.append((-quality, position, name))
     for _quality, _position, name in sorted(ranges):
         known = tag(name)
-        if known in languages and _quality < 0:
+        if known is not None and known in languages and _quality < 0:
             return known
     return languages[0]
 

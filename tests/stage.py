@@ -76,7 +76,10 @@ def incident(**changes):
 
 
 def furnish(ctx):
-    """Four components with one monitor each, three failures to confirm, two successes; `payments` has a second monitor below its first."""
+    """Four components with one monitor each, three failures to confirm, two successes.
+
+    `payments` has a second monitor below its first.
+    """
     now = START - timedelta(days=1)
     with ctx.db.write() as conn:
         for position, (name, names) in enumerate(NAMES.items(), 1):

@@ -1,6 +1,7 @@
 """Maintenance windows that wallet.yaml plans: announced ahead of time, once per occurrence, recurring by RRULE.
 
-An occurrence is local time plus an IANA zone; a start that a clock change skips moves forward, one that happens twice is its first.
+An occurrence is local time plus an IANA zone; a start that a clock change skips moves forward, one that happens twice is
+its first.
 """
 
 from __future__ import annotations

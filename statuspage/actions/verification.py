@@ -34,7 +34,10 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """For `--json`."""
-        return {"rows": self.rows, "whole": self.is_whole, "broken_at": self.broken_at, "reason": self.reason, "entries": self.entries}
+        return {
+            "rows": self.rows, "whole": self.is_whole, "broken_at": self.broken_at, "reason": self.reason,
+            "entries": self.entries,
+        }  # fmt: skip
 
 
 def verify(ctx: Context, which: str | None = None) -> Report:

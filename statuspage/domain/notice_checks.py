@@ -51,7 +51,7 @@ def _clean_facts(facts: Facts) -> Facts:
     versions = {
         name: clean_text(getattr(facts, name), one_line=True)[:200] for name in ("affected_versions", "fixed_versions")
     }
-    return replace(facts, **one_line, **texts, **lines, **versions)  # type: ignore[arg-type] - names and values match by construction
+    return replace(facts, **one_line, **texts, **lines, **versions)  # type: ignore[arg-type]  # they match by construction
 
 
 def _texts(texts: Text, *, one_line: bool = False) -> Text:

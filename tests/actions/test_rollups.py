@@ -417,7 +417,8 @@ def maintenance(
         key = conn.execute(insert(notices).values(
             public_id=f"m{to_ms(began_at)}", number=f"N-{to_ms(began_at) % 9999}", kind="maintenance", status=status,
             visibility=visibility, source="operator", facts={}, impact="maintenance", touched=True, demo=False, backfilled=False,
-            created_at=published_at, published_at=published_at, updated_at=published_at, started_at=began_at, resolved_at=ended_at,
+            created_at=published_at, published_at=published_at, updated_at=published_at,
+            started_at=began_at, resolved_at=ended_at,
             scheduled_for=began_at, scheduled_until=until, remind_before_s=[], reminded=[], created_by="", version=1,
         ).returning(notices.c.id)).scalar_one()  # fmt: skip
         conn.execute(
