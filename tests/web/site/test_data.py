@@ -106,7 +106,7 @@ def test_headers_of_pages_and_of_data(client):
     assert "sandbox" in data.headers["Content-Security-Policy"]
     for response in (page, data, client.get("/en/nothing"), client.get("/healthz")):
         assert response.headers["X-Content-Type-Options"] == "nosniff"
-        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Referrer-Policy"] == "same-origin"
         assert "Set-Cookie" not in response.headers
         assert "Strict-Transport-Security" not in response.headers
 
