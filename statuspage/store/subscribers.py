@@ -108,7 +108,8 @@ def count_reached(conn: Connection, components: Iterable[str], kind: str) -> dic
 def concerns(components: Iterable[str], kind: str) -> ColumnElement[bool]:
     """Whether a subscription's filters let through a notice of `kind` about `components`. [] = everything.
 
-    A notice about no component in particular (an advisory, a security notice) concerns everybody. The lists are JSON texts of quoted ids, so that containing the quoted id is membership, on both databases alike.
+    A notice about no component in particular (an advisory, a security notice) concerns everybody. The lists are JSON texts of
+    quoted ids, so that containing the quoted id is membership, on both databases alike.
     """
     listed = cast(subscriptions.c.components, Text)
     kinds = cast(subscriptions.c.kinds, Text)
