@@ -8,6 +8,7 @@ import pyotp
 import requests
 from sqlalchemy import func, insert, select, update
 from stage import Clock, Probe, furnish
+from waitress import wasyncore
 from waitress.server import create_server
 
 from statuspage import settings
@@ -51,8 +52,9 @@ class Desk:
         threading.Thread(target=self.server.run, daemon=True).start()
 
     def close(self):
-        # In the loop's own thread: a socket closed under its feet would be an error there.
-        self.server.trigger.pull_trigger(self.server.close)
+        # In the loop's own thread: a socket closed under its feet would be an error there. The server's own `close` also
+        # closes its wake-up pipe twice, and the second time the number may be another desk's.
+        self.server.trigger.pull_trigger(lambda: wasyncore.dispatcher.close(self.server))
 
     def hire(self, name, role="responder", language="en", password=PASSWORD):
         """An operator with password and authenticator."""

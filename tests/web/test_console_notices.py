@@ -95,6 +95,20 @@ def test_confirming_what_machines_opened_is_the_same_notice(desk, lin):
     assert confirmed.facts.funds_safety == "unknown_checking"
 
 
+def test_a_false_alarm_is_closed_in_words_that_say_so(desk, lin):
+    desk.probe.sees("down", "transfers-api", times=3)
+    (suspected,) = open_notices(desk)
+    path = f"/notices/{suspected.public_id}/update"
+
+    send(lin, path, lin.fields(lin.get(f"{path}?to=resolved")))
+    with desk.ctx.db.read() as connection:
+        said = notices.last_update(connection, suspected.id)
+
+    assert said.status == "resolved"
+    assert "false alarm" in said.bodies["en"]
+    assert "误报" in said.bodies["zh-Hans"]
+
+
 def test_the_same_form_sent_twice_is_one_notice(desk, lin):
     fields = written(lin.get("/declare"), lin, component="transfers")
     first = send(lin, "/declare", fields)

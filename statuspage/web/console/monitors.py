@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from flask import Blueprint, request
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -9,7 +11,7 @@ from statuspage.actions import runs
 from statuspage.clock import from_ms
 from statuspage.errors import NotFound
 from statuspage.store import console
-from statuspage.web.console.respond import actor, go, render, services
+from statuspage.web.console.respond import actor, go, page, render, services
 
 routes = Blueprint("monitors", __name__)
 
@@ -37,6 +39,7 @@ def show(monitor_id: str) -> BaseResponse:
         notice_id = console.notice_ids_of(connection, [monitor_id]).get(monitor_id)
     for result in results:
         result["at"] = from_ms(result["at_ms"])
+        result["clock"] = result["at"].astimezone(ZoneInfo(page().time_zone)).strftime("%H:%M:%S")
     # Seconds until the page looks again by itself: only while an answer is awaited.
     refresh = 2 if any(run["done_at"] is None for run in runs_asked) else None
     return render("monitor.html", watches=found, results=results, runs=runs_asked, transitions=transitions,

@@ -32,6 +32,7 @@ class Board:
     overdue: list[Notice]
     overrun: list[Notice]
     soon: list[Notice]
+    later: list[Notice]
     drafts: list[Notice]
     others: list[Notice]
     failing: list[Watch]
@@ -76,7 +77,6 @@ def read_board(connection: Connection, now: datetime) -> Board:
     }
     for found in notices.open_notices(connection):
         heads[_heading(found, now, is_waiting=found.id in waiting)].append(found)
-    heads.pop("later")
     everything = console.watches(connection)
     failing = [one for one in everything if one.is_bad and not one.paused]
     beats = monitor_store.beats(connection)

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as BaseResponse
 
-from statuspage import scenarios
+from statuspage import i18n, scenarios
 from statuspage.actions import notices as notice_actions
 from statuspage.domain import lifecycle, status
 from statuspage.domain.notice import Draft
@@ -21,6 +21,8 @@ from statuspage.web.console.notice_form import Form
 from statuspage.web.console.respond import actor, go, language, new_key, page, render, services, words
 
 routes = Blueprint("updates", __name__)
+
+_FALSE_ALARM = "A person has looked: this was a false alarm of our checks. Everything works."
 
 
 @routes.get("/notices/<public_id>/update")
@@ -98,9 +100,12 @@ def _filled(connection: Connection, found: Notice) -> Form:
     current = replace(
         current, notice=found.public_id, next="none" if found.kind in {"maintenance", "advisory"} else "30"
     )
+    to = request.args.get("to", "")
+    if found.is_suspected and to in lifecycle.FINAL[found.kind]:
+        words_by_language = {tag: i18n.gettext(tag, _FALSE_ALARM) for tag in page().languages}
+        return replace(current, status=to, texts={**current.texts, "bodies": words_by_language})
     if found.is_suspected:
         return _confirmation(connection, found, current)
-    to = request.args.get("to", "")
     if to in lifecycle.STATUSES[found.kind]:
         current = replace(current, status=to)
     return _step_words(current, found) if to else current
