@@ -163,6 +163,17 @@ def extend(ctx: Context, job: stored.Job, owner: str, lease_s: float) -> bool:
         return renewed.rowcount == 1
 
 
+def take_over(ctx: Context, owner: str) -> int:
+    """End the leases of everybody but `owner`, who knows that the others are dead; how many there were.
+
+    What they were sending may have been accepted: it comes back as ambiguous, as after any lease that ran out.
+    """
+    now = ctx.now()
+    theirs = and_(deliveries.c.state == "sending", deliveries.c.lease_owner != owner, deliveries.c.lease_until > now)
+    with ctx.db.write() as conn:
+        return int(conn.execute(update(deliveries).where(theirs).values(lease_until=now)).rowcount)
+
+
 def release(ctx: Context, owner: str, jobs: Sequence[stored.Job]) -> None:
     """Give back claimed deliveries that were not begun: a stopping worker leaves none to wait for its lease."""
     ids = [job.id for job in jobs]

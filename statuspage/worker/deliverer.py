@@ -73,15 +73,17 @@ class _Done:
 class Deliverer:
     """One per process; several processes share the work. `services` come from the composition root, settings from the store.
 
-    `beat` is called at most every five seconds, after work was done.
+    `beat` is called at most every five seconds, after work was done. `is_alone` says whether no other process can be sending:
+    then what a killed one was sending goes on at once instead of after its lease.
     """
 
     def __init__(
         self, ctx: Context, services: Services, *, lease_s: float = LEASE_S, drain_s: float = 10.0,
-        beat: Callable[[], None] | None = None,
+        beat: Callable[[], None] | None = None, is_alone: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
         self._ctx, self._services, self._lease_s, self._drain_s = ctx, services, lease_s, drain_s
         self._beat, self._beaten = beat, 0.0
+        self._is_alone = is_alone
         self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._pools = {name: ThreadPoolExecutor(channel.parallel, f"deliver-{name}") for name, channel in CHANNELS.items()}
         self._breakers = {name: _Breaker() for name in CHANNELS}
@@ -103,9 +105,13 @@ class Deliverer:
     def run(self, stop: threading.Event, wake: threading.Event) -> None:
         """Work until `stop`; `wake` is set by commits of this process. Stopping lets what is being sent end, up to `drain_s`."""
         self._wake = wake
+        inherits = self._is_alone()
         while not stop.is_set():
             wake.clear()
             try:
+                if inherits:
+                    deliveries.take_over(self._ctx, self._owner)
+                    inherits = False
                 busy = bool(self._step()) or self._has_more()
             except Unavailable as error:
                 _log.warning("the deliverer waits for the database: %s", error)

@@ -39,6 +39,8 @@ def loops(settings: Settings, ctx: Context, publisher: Publisher | None, *, prob
             _services(settings, ctx),
             drain_s=settings.drain_s,
             beat=lambda: heartbeats.beat(ctx.db, "deliverer", ctx.now()),
+            # With SQLite all processes are on this host, and the kernel gives a dead one's lock to the next.
+            is_alone=election(ctx, "deliverer", settings.data).is_leader if ctx.db.is_sqlite else lambda: False,
         )
         found += [
             Loop("checker", Checker(ctx, election(ctx, "checker", settings.data), _engine).run),
