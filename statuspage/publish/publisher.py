@@ -79,6 +79,9 @@ class Publisher:
         manifest = self._manifest or self._folder.load_manifest()
         with self._db.read() as conn:
             change = public.changes_since(conn, manifest.seq)
+            if not manifest.look:
+                # The first start: what is current is published now, an old notice once somebody asks for it.
+                change = public.Change(change.seq, page=True)
             checked_at = public.checked_at(conn)
             if not self._is_due(manifest, change, checked_at):
                 return Counts(seq=manifest.seq, pending=len(manifest.pending))

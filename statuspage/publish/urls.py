@@ -14,6 +14,7 @@ from statuspage.store.public_views import NoticeView, PublicView
 LIVE = "/live.json"
 # Ranks: what a cycle writes first. Everything up to JSON goes out with the change itself; the rest follows, hottest first.
 ASSETS, PAGES, JSON, BACKGROUND = 0, 1, 2, 3
+MOST_URGENT = 20  # notices of one change; an import of a thousand must not hold up the news
 _FEEDS = ("history.atom", "history.rss")
 _WORDS = ("/uptime", "/verify")
 
@@ -92,10 +93,11 @@ def dependents(held: Snapshot, change: Change) -> Wanted:
     for component_id in change.components:
         # Also one that is gone: its page must go too.
         wanted |= _component(view, component_id, feeds=False)
-    for public_id in change.notices:
+    for index, public_id in enumerate(change.notices):
         notice = notice_of(held, public_id)
         if notice is not None:
-            wanted |= of_notice(view, notice)
+            pages = of_notice(view, notice)
+            wanted |= pages if index < MOST_URGENT else background(path for path in pages if path not in wanted)
         else:
             wanted |= {f"/{language}/incidents/{public_id}": PAGES for language in view.page.languages}
             wanted[f"/api/v2/incidents/{public_id}.json"] = JSON

@@ -16,7 +16,15 @@ from statuspage.domain import lifecycle
 from statuspage.domain import verdict as verdicts
 from statuspage.store import notices as notice_rows
 from statuspage.store.pages import Page, load_meta, load_page
-from statuspage.store.public_rows import load_components, load_groups, load_notices, published, raw, read_json
+from statuspage.store.public_rows import (
+    is_published,
+    load_components,
+    load_groups,
+    load_notices,
+    published,
+    raw,
+    read_json,
+)
 from statuspage.store.public_views import ComponentView, NoticeView, PublicView
 from statuspage.store.schema.notices import changes, notice_components, notices
 from statuspage.store.schema.runtime import heartbeats, keys
@@ -24,6 +32,7 @@ from statuspage.store.schema.runtime import heartbeats, keys
 DAYS = 90
 PAST_DAYS = 14
 NEWEST = 50  # as many as Statuspage's incidents.json and scheduled-maintenances.json hold
+MOST_PAST = 60  # more than a reader reads; the archive has them all
 _FINAL = sorted(set().union(*lifecycle.FINAL.values()))
 _occurred = func.coalesce(notices.c.started_at, notices.c.scheduled_for, notices.c.published_at)
 
@@ -35,8 +44,7 @@ def load(conn: Connection, now: datetime) -> PublicView:
     everything = load_components(conn, (today - timedelta(days=DAYS - 1)).isoformat())
     groups = load_groups(conn, everything)
     grouped = {component.id for group in groups for component in group.components}
-    shown = _newest(conn)
-    past = _past(conn, now - timedelta(days=PAST_DAYS))
+    shown, past = _shown(conn, now - timedelta(days=PAST_DAYS))
     return PublicView(
         page=page, now=now, seq=notice_rows.last_change(conn), updated_at=_updated_at(conn, everything),
         checked_at=checked_at(conn), groups=groups, notices=shown, past=past,
@@ -50,19 +58,18 @@ def authority_of(page: Page) -> str:
     return urlsplit(page.url).hostname or "localhost"
 
 
-def _newest(conn: Connection) -> tuple[NoticeView, ...]:
-    newest = published().order_by(notices.c.published_at.desc(), notices.c.id.desc()).limit(NEWEST)
-    planned = notices.c.kind == "maintenance"
-    still_open = published().where(notices.c.status.not_in(_FINAL))
-    wanted = (newest.where(~planned), newest.where(planned), still_open)
-    found = {notice.id: notice for statement in wanted for notice in load_notices(conn, statement)}
-    return tuple(sorted(found.values(), key=lambda notice: (notice.published_at, notice.id), reverse=True))
-
-
-def _past(conn: Connection, since: datetime) -> tuple[NoticeView, ...]:
-    over = published().where(notices.c.status.in_(_FINAL), or_(notices.c.resolved_at >= since, _occurred >= since))
-    found = load_notices(conn, over.order_by(_occurred.desc(), notices.c.id.desc()).limit(200))
-    return tuple(notice for notice in found if notice.started_at >= since or (notice.resolved_at and notice.resolved_at >= since))
+def _shown(conn: Connection, since: datetime) -> tuple[tuple[NoticeView, ...], tuple[NoticeView, ...]]:
+    """(the newest and the open, those over since `since`), each newest first. Ids first: only what is shown is read whole."""
+    ids = select(notices.c.id).where(is_published())
+    planned, over = notices.c.kind == "maintenance", notices.c.status.in_(_FINAL)
+    newest = ids.order_by(notices.c.published_at.desc(), notices.c.id.desc()).limit(NEWEST)
+    current = {row for statement in (newest.where(~planned), newest.where(planned), ids.where(~over))
+               for row in conn.execute(statement).scalars()}  # fmt: skip
+    recent = ids.where(over, or_(notices.c.resolved_at >= since, _occurred >= since))
+    past = list(conn.execute(recent.order_by(_occurred.desc(), notices.c.id.desc()).limit(MOST_PAST)).scalars())
+    found = {notice.id: notice for notice in load_notices(conn, published().where(notices.c.id.in_(current.union(past))))}
+    in_order = sorted((found[key] for key in current if key in found), key=lambda one: (one.published_at, one.id), reverse=True)
+    return tuple(in_order), tuple(found[key] for key in past if key in found)
 
 
 def checked_at(conn: Connection) -> datetime | None:

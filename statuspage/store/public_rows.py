@@ -14,7 +14,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, Table, Text, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, Text, and_, select, type_coerce
 
 from statuspage.clock import from_ms
 from statuspage.domain import lifecycle, status
@@ -122,8 +122,16 @@ def load_days(conn: Connection, since_day: str) -> dict[str, dict[date, Seconds]
     statement = select(day.component_id, day.day, day.up_s, day.unknown_s, day.degraded_s, day.partial_s, day.major_s,
                        day.maintenance_s).where(day.day >= since_day)  # fmt: skip
     out: dict[str, dict[date, Seconds]] = defaultdict(dict)
-    for component_id, text, *seconds in conn.execute(statement):
-        out[component_id][date.fromisoformat(text)] = Seconds(*seconds)
+    # Ninety different dates, and nearly every row a day without trouble: equal values are made once.
+    dates: dict[str, date] = {}
+    rows: dict[tuple[int, ...], Seconds] = {}
+    for component_id, text, *values in conn.execute(statement):
+        key = tuple(values)
+        if text not in dates:
+            dates[text] = date.fromisoformat(text)
+        if key not in rows:
+            rows[key] = Seconds(*key)
+        out[component_id][dates[text]] = rows[key]
     return out
 
 
@@ -144,9 +152,14 @@ def load_groups(conn: Connection, all_components: Sequence[ComponentView]) -> tu
     return tuple(found)
 
 
+def is_published() -> ColumnElement[bool]:
+    """The one place that says what published means."""
+    return and_(notices.c.visibility == "public", notices.c.published_at.is_not(None))
+
+
 def published() -> Select[Any]:
-    """A select of published notices: the one place that says what published means."""
-    return raw(notices, _NOTICE).where(notices.c.visibility == "public", notices.c.published_at.is_not(None))
+    """A select of published notices, raw."""
+    return raw(notices, _NOTICE).where(is_published())
 
 
 def load_notices(conn: Connection, statement: Select[Any]) -> tuple[NoticeView, ...]:

@@ -6,8 +6,9 @@ page say the same in words.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 
 from statuspage.domain import uptime
@@ -48,10 +49,17 @@ def strip(days: Mapping[date, Seconds], last: date) -> Strip:
     paths = tuple((CLASSES[level], _path(levels[level], level)) for level in CLASSES if level in levels)
     if 0 < first < DAYS:
         paths = (("none", _path(list(range(first)), "none")), *paths)
-    whole = uptime.total(shown.values())
+    whole = _total(shown)
     worse = [index for level in ("major", "partial", "degraded") for index in levels.get(level, ())]
     trouble = tuple(_bar(shown, date.fromordinal(start.toordinal() + index)) for index in sorted(worse, reverse=True))
     return Strip(first, paths, uptime.percent(whole), uptime.measured(whole), trouble)
+
+
+def _total(shown: Mapping[date, Seconds]) -> Seconds:
+    """As uptime.total, which would make 9,000 objects for a hundred components: equal days are counted first."""
+    counts = Counter(shown.values())
+    names = [field.name for field in fields(Seconds)]
+    return Seconds(**{name: sum(getattr(row, name) * times for row, times in counts.items()) for name in names})
 
 
 def _bar(shown: Mapping[date, Seconds], day: date) -> Bar:
