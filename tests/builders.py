@@ -21,7 +21,7 @@ from statuspage.store import notices as notice_store
 from statuspage.store.database import Database
 from statuspage.store.schema.catalogue import component_groups, components
 from statuspage.store.schema.checks import daily_uptime
-from statuspage.store.schema.notices import changes, notice_components, notice_updates, notices
+from statuspage.store.schema.notices import notice_components, notice_updates, notices
 from statuspage.store.schema.runtime import heartbeats, meta
 
 NOW = datetime(2026, 11, 22, 5, 42, tzinfo=UTC)  # 13:42 in Shanghai
@@ -196,7 +196,7 @@ class Wallet:
             conn.execute(update(notice_updates).where(notice_updates.c.public_id == update_public_id).values(values))
 
     def _changed(self, conn, **what):
-        conn.execute(insert(changes).values(what=what, at=self.now))
+        notice_store.add_change(conn, what, self.now)
 
 
 def draft(title="Transfers fail", body="We are looking at it.", **facts):

@@ -120,7 +120,7 @@ class Folder:
         """Whether the compressed forms say what `plain` says: a crash may have left an old one, which would stay for good."""
         try:
             zipped = gzip.decompress((self.pages / f"{name}.gz").read_bytes())
-            return zipped == plain == brotli.decompress((self.pages / f"{name}.br").read_bytes())
+            return bool(zipped == plain == brotli.decompress((self.pages / f"{name}.br").read_bytes()))
         except (OSError, EOFError, brotli.error):
             return False
 

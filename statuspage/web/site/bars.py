@@ -43,7 +43,7 @@ def strip(days: Mapping[date, Seconds], last: date) -> Strip:
     for index in range(first, DAYS):
         row = shown.get(date.fromordinal(start.toordinal() + index))
         # Nearly every day is all up: the shortest road for it, since this runs for every component and day.
-        level = "up" if row is not None and row.up == row.total else uptime.level(row or Seconds())
+        level = "up" if row is not None and row.up and row.up == row.total else uptime.level(row or Seconds())
         if level != "up":
             levels.setdefault(level, []).append(index)
     paths = tuple((CLASSES[level], _path(levels[level], level)) for level in CLASSES if level in levels)
