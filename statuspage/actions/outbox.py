@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
 from statuspage.clock import to_ms
+from statuspage.domain import delivery
 from statuspage.store import components, pages
 from statuspage.store.notices import Notice, Update
 from statuspage.store.schema.delivery import outbox
@@ -17,10 +18,6 @@ EVERYONE = ("public", "operator")
 ON_CALL = ("oncall",)
 # A suspected notice is a machine's word: it wakes machines and the on-call, not the public's phones.
 MACHINES = ("webhook",)
-
-# Seconds until a message is no longer worth sending (messaging.md D.8); a stale "investigating" must never follow a "resolved".
-_LIFE_S = {"page_oncall": 3600, "reminder": 6 * 3600, "resolved": 24 * 3600}
-_LIFE_DEFAULT_S = 4 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,8 @@ def enqueue(
     """Write the outbox row; its id."""
     facts = update.facts
     page = pages.load_page(conn)
-    named = components.load(conn, list(facts.components))
+    # What an update lets go of concerns its readers as well: they must hear that it works again.
+    named = components.load(conn, sorted({*facts.components, *update.changes}))
     payload = {
         "event": said.event, "suspected": notice.is_suspected, "public_id": notice.public_id, "number": notice.number,
         "kind": notice.kind, "sequence": update.sequence, "update_id": update.public_id, "facts": facts.to_json(),
@@ -58,13 +56,19 @@ def enqueue(
             item.id: {"public_id": item.public_id, "names": item.names, "group_names": item.group_names, "status": item.status}
             for item in named.values()
         },
-        "page": {"name": page.name, "url": page.url, "time_zone": page.time_zone, "languages": list(page.languages)},
+        "page": {
+            "public_id": page.public_id, "name": page.name, "url": page.url, "time_zone": page.time_zone,
+            "languages": list(page.languages),
+        },
     }  # fmt: skip
-    life = _LIFE_S.get(said.kind) or _LIFE_S.get(said.event, _LIFE_DEFAULT_S)
+    life = delivery.life(
+        said.kind if said.kind == "page_oncall" else said.event, facts.impact, now, eta_at=facts.eta_at,
+        next_update_by=facts.next_update_by, scheduled_for=facts.scheduled_for,
+    )  # fmt: skip
     values = {
         "kind": said.kind, "notice_id": notice.id, "update_id": update.id, "sequence": update.sequence,
         "audiences": list(said.audiences), "channels": list(said.channels), "urgency": _urgency(said, facts.impact),
-        "payload": payload, "cursor": 0, "created_at": now, "expires_at": now + timedelta(seconds=life),
+        "payload": payload, "cursor": 0, "created_at": now, "expires_at": now + life,
     }  # fmt: skip
     return int(conn.execute(insert(outbox).values(values).returning(outbox.c.id)).scalar_one())
 

@@ -43,7 +43,7 @@ class Database:
         connect = {"timeout": BUSY_MS / 1000, "check_same_thread": False} if self.is_sqlite else PG_CONNECT
         engine = create_engine(
             self.url, poolclass=QueuePool, pool_size=size, max_overflow=0, pool_timeout=BUSY_MS / 1000,
-            pool_pre_ping=not self.is_sqlite, connect_args=connect,
+            pool_pre_ping=not self.is_sqlite, hide_parameters=True, connect_args=connect,
         )  # fmt: skip
         if self.is_sqlite:
             event.listen(engine, "connect", _sqlite_writer if write else _sqlite_reader)

@@ -12,7 +12,7 @@ from datetime import UTC, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from probes import guard
-from statuspage.actions import configured_windows, heartbeats, maintenance, rollups
+from statuspage.actions import configured_windows, heartbeats, maintenance, rollups, subscriber_retention
 from statuspage.actions.context import Context
 from statuspage.channels.safehttp import GuardedSession
 from statuspage.errors import DeliveryError, Unavailable
@@ -62,6 +62,13 @@ def _roll_days(ctx: Context, _settings: Settings) -> object:
     return rollups.roll_days(ctx.db, ctx.now(), zone)
 
 
+def _forget_people(ctx: Context, _settings: Settings) -> object:
+    count = 0
+    while found := subscriber_retention.forget_stale(ctx):
+        count += found
+    return count
+
+
 def _forget(ctx: Context, settings: Settings) -> object:
     return rollups.forget(ctx.db, ctx.now(), raw_days=settings.raw_days, block_days=settings.block_days)
 
@@ -87,6 +94,7 @@ JOBS: tuple[Job, ...] = (
     Job("roll_hours", 300, _roll_hours),
     Job("windows", 300, _windows),
     Job("forget", 3600, _forget),
+    Job("forget_people", 3600, _forget_people),
 )
 
 

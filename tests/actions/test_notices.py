@@ -131,6 +131,16 @@ def test_resolving_frees_the_component(probe, wallet):
     assert status_of(wallet, "transfers") == "operational"
 
 
+def test_the_last_word_names_the_components_that_it_frees(probe, wallet):
+    ref = notices.declare(wallet, LIN, incident())
+    notices.resolve(wallet, LIN, ref.public_id, WORDS)
+
+    with wallet.db.read() as conn:
+        payload = conn.execute(select(delivery.outbox.c.payload).order_by(delivery.outbox.c.id.desc())).scalar()
+    assert list(payload["components"]) == ["transfers"]
+    assert payload["components"]["transfers"]["status"] == "operational"
+
+
 def test_two_notices_on_one_component_hold_it_until_both_end(probe, wallet):
     one = notices.declare(wallet, LIN, incident())
     two = notices.declare(wallet, LIN, incident(components={"transfers": "degraded"}))
