@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from statuspage import __version__
-from statuspage.cli import data, notices, serve, setup, subscribers
+from statuspage.cli import data, notices, serve, setup
+from statuspage.cli.subscribers import subscribers
 
 HELP = """A self-hosted status page and incident notifier for digital wallets.
 
@@ -28,6 +29,6 @@ def main() -> None:
 
 for command in (
     serve.serve, serve.web, serve.worker, serve.agent, serve.demo, setup.init, setup.config, setup.operator, notices.notice,
-    notices.maintenance, subscribers.subscribers, data.backup, data.restore, data.doctor,
+    notices.maintenance, subscribers, data.backup, data.restore, data.doctor,
 ):  # fmt: skip
     main.add_command(command)

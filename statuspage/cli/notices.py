@@ -279,7 +279,8 @@ def _find(ctx: Any, which: str) -> Notice:  # noqa: ANN401 - an actions Context
 def _row(item: Notice) -> dict[str, Any]:
     return {
         "number": item.number, "public_id": item.public_id, "kind": item.kind, "status": item.status,
-        "visibility": item.visibility, "suspected": item.is_suspected, "titles": item.facts.titles, "components": item.facts.components, "version": item.version,
+        "visibility": item.visibility, "suspected": item.is_suspected, "titles": item.facts.titles,
+        "components": item.facts.components, "version": item.version,
         "started_at": item.started_at.isoformat() if item.started_at else None,
     }  # fmt: skip
 
