@@ -50,8 +50,10 @@
     tell();
   };
 
-  // A document parsed by the browser's own loader: no script of it runs, and no HTML is built from strings here.
-  const reload = () => {
+  // First past the browser's cache, which may hold a page of ten seconds ago, then from it: only XMLHttpRequest gives a document
+  // that the browser's own loader has parsed, in which no script runs and for which no HTML is built from strings here.
+  const reload = async () => {
+    await (await fetch(location.pathname, { cache: "no-cache" })).text();
     const request = new XMLHttpRequest();
     request.open("GET", location.pathname);
     request.responseType = "document";
@@ -69,7 +71,7 @@
         live.age_s = Math.max(0, (served - Date.parse(live.checked_at)) / 1000) || 0;
         answeredAt = performance.now();
         const blind = Boolean(document.querySelector(".blind"));
-        if (live.version !== document.documentElement.dataset.version || blind !== Boolean(live.blind)) reload();
+        if (live.version !== document.documentElement.dataset.version || blind !== Boolean(live.blind)) await reload();
       }
     } catch { /* the network is away: what is shown says of when it is */ }
     tell();
