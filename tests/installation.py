@@ -209,7 +209,10 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # whoever sent it died half-way
                 kept.append((dict(self.headers.items()), body))
                 with suppressed:
                     self.send_response(200)

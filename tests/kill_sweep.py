@@ -103,12 +103,12 @@ class Sweep:
         if self._declare(title, form):
             self._acknowledged.append(title)
         self._wait_for_end(title)
-        if self.home.process.poll() is None:
-            rig.send_signal(signal.SIGTERM)
-            rig.communicate(timeout=10)
+        has_survived = self.home.process.poll() is None
+        rig.send_signal(signal.SIGTERM if has_survived else signal.SIGKILL)
+        rig.communicate(timeout=10)
+        if has_survived:
             self.check(title)
             return False
-        rig.communicate(timeout=10)
         self.tally.kills += 1
         self.tally.at[self._step(title)] += 1
         self.home.start()
