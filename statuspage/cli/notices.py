@@ -83,8 +83,11 @@ def declare(**given: Any) -> None:  # noqa: ANN401 - click's options
         page = pages.load_page(conn)
     now = home.ctx.now()
     draft = _prefilled(given, page, now)
+    # A template's words about money belong to its own level: "no money is missing" must not stand beside "being checked".
+    is_same_claim = given["funds"] == draft.facts.funds_safety
     facts = replace(
-        draft.facts, kind=given["kind"], status=lifecycle.first_status(given["kind"]), funds_safety=given["funds"],
+        draft.facts, funds_text=draft.facts.funds_text if is_same_claim else {},
+        funds_basis=draft.facts.funds_basis if is_same_claim else {}, kind=given["kind"], status=lifecycle.first_status(given["kind"]), funds_safety=given["funds"],
         titles={**draft.facts.titles, **_given(given, "title")}, next_update_by=now + timedelta(minutes=given["next_update"]),
         eta_at=now + timedelta(minutes=given["eta"]) if given["eta"] else None,
         eta_confidence="medium" if given["eta"] else "none",
