@@ -87,7 +87,8 @@ def declare(**given: Any) -> None:  # noqa: ANN401 - click's options
     is_same_claim = given["funds"] == draft.facts.funds_safety
     facts = replace(
         draft.facts, funds_text=draft.facts.funds_text if is_same_claim else {},
-        funds_basis=draft.facts.funds_basis if is_same_claim else {}, kind=given["kind"], status=lifecycle.first_status(given["kind"]), funds_safety=given["funds"],
+        funds_basis=draft.facts.funds_basis if is_same_claim else {}, kind=given["kind"],
+        status=lifecycle.first_status(given["kind"]), funds_safety=given["funds"],
         titles={**draft.facts.titles, **_given(given, "title")}, next_update_by=now + timedelta(minutes=given["next_update"]),
         eta_at=now + timedelta(minutes=given["eta"]) if given["eta"] else None,
         eta_confidence="medium" if given["eta"] else "none",
