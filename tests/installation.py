@@ -63,7 +63,7 @@ class Installation:
     def console(self):
         return f"http://127.0.0.1:{self.ports['CONSOLE_PORT']}"
 
-    def start(self, *, wait_s=30, prefix=()):
+    def launch(self, *, prefix=()):
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*prefix, *PROGRAM, *self.arguments],
@@ -73,6 +73,10 @@ class Installation:
                 stderr=log,
                 start_new_session=True,
             )
+        return self
+
+    def start(self, *, wait_s=30, prefix=()):
+        self.launch(prefix=prefix)
         until = time.monotonic() + wait_s
         while time.monotonic() < until:
             if self.process.poll() is not None:
