@@ -71,9 +71,8 @@ def feed(view: PublicView, language: str, form: str, *, component_id: str | None
         generator.link(href=hub, rel="hub")
     # RSS takes the link that was added last for the channel's own.
     generator.link(href=f"{view.page.url}/{language}{prefix or '/'}", rel="alternate")
-    # Both default to "now", and no two renderings would be equal.
+    # Atom's updated as well; both default to "now", and no two renderings would be equal.
     newest = found[0].at if found else view.updated_at
-    generator.updated(newest)
     generator.lastBuildDate(newest)
     generator.generator("")
     for item in _written(view, language, found):
@@ -94,7 +93,7 @@ def _entry(view: PublicView, language: str, entry: Entry) -> object:
     notice, update = entry.notice, entry.update
     link = f"{view.page.url}/{language}/incidents/{notice.public_id}"
     item = FeedGenerator().add_entry()
-    item.id(f"tag:{view.authority},{_YEAR}:update/{update.public_id}")
+    # Sets Atom's id as well.
     item.guid(f"tag:{view.authority},{_YEAR}:update/{update.public_id}", permalink=False)
     item.title(clean(title(notice, update, language)))
     item.link(href=f"{link}#u{update.sequence}", rel="alternate")

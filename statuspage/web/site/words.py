@@ -111,12 +111,13 @@ _NAMELESS = {
 def remainder(view: PublicView, language: str) -> str:
     """What the headline leaves open: whether the rest works. Empty when it is about everything."""
     found = view.verdict
-    if found.level in (verdict.OK, verdict.UNKNOWN) or not found.component_ids:
+    if view.is_blind or found.level in (verdict.OK, verdict.UNKNOWN) or not found.component_ids:
         return ""
     others = [component for component in view.components if component.id not in found.component_ids]
     if not others:
         return ""
     if all(component.status == status.OPERATIONAL for component in others):
         return i18n.gettext(language, "Everything else works")
-    affected = sum(component.status != status.OPERATIONAL for component in others)
-    return i18n.gettext(language, "%(count)s more affected, see below", count=affected)
+    # What we do not know is neither affected nor working: it is left to the list.
+    affected = sum(component.status not in (status.OPERATIONAL, status.UNKNOWN) for component in others)
+    return i18n.gettext(language, "%(count)s more affected, see below", count=affected) if affected else ""
