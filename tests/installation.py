@@ -98,7 +98,7 @@ class Installation:
         if self.process and self.process.poll() is None:
             self.process.kill()
         if self.process:
-            self.process.wait(10)
+            self.process.wait(60)
 
     def cli(self, *arguments, check=True, json_wanted=True, **options):
         command = [*PROGRAM, *arguments, *(["--json"] if json_wanted else [])]

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -68,7 +70,11 @@ class Tally:
 class Sweep:
     """One installation that is killed again and again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
+        # In memory where there is such a place: what a killed process has written is kept all the same, and nobody waits.
+        memory = Path("/dev/shm")
+        folder = Path(tempfile.mkdtemp(prefix="statuspage-sweep-", dir=memory if memory.is_dir() else None))
+        self._folder = folder
         self.receiver = Receiver()
         config = folder / "wallet.yaml"
         config.write_text(CONFIG % self.receiver.url, encoding="utf-8")
@@ -105,7 +111,7 @@ class Sweep:
         self._wait_for_end(title)
         has_survived = self.home.process.poll() is None
         rig.send_signal(signal.SIGTERM if has_survived else signal.SIGKILL)
-        rig.communicate(timeout=10)
+        rig.communicate(timeout=60)
         if has_survived:
             self.check(title)
             return False
@@ -199,6 +205,7 @@ class Sweep:
         self._ctx.db.close()
         self.home.kill()
         self.receiver.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def torn(pages: Path) -> list[str]:

@@ -7,14 +7,16 @@ the writer (WAL-reset bug of SQLite before 3.51.3). PostgreSQL through psycopg 3
 
 from __future__ import annotations
 
+import importlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
@@ -24,6 +26,10 @@ BUSY_MS = 2000  # a web request never waits longer for the database
 PG_CONNECT = {
     "connect_timeout": 2, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2, "tcp_user_timeout": 4000,
 }  # fmt: skip
+_POSTGRES = "statuspage.store.postgres"  # loads psycopg, which an installation with SQLite does without
+# The server ends a reader's statement at BUSY_MS; a frozen server ends nothing, so the client looks at its own clock as well.
+_READ_S, _WRITE_S = 2.5, 10.0
+_PAUSE_S = 1.0  # after an answer that did not come: a page asks several times, and must not wait several times
 
 
 class Database:
@@ -37,12 +43,13 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self._listeners: list[Callable[[], None]] = []
         self._write_lock = threading.Lock()
-        self._writer = self._engine(write=True, size=1 if self.is_sqlite else 4)
-        self._reader = self._engine(write=False, size=readers)
+        self._writer = self._engine(write=True, size=1 if self.is_sqlite else 4, deadline_s=_WRITE_S)
+        self._reader = self._engine(write=False, size=readers, deadline_s=_READ_S)
         self._file = Path(url.removeprefix("sqlite:///")) if self.is_sqlite else None
         self._opened: tuple[int, int] | None = None
+        self._silent_until = 0.0
 
-    def _engine(self, *, write: bool, size: int) -> Engine:
+    def _engine(self, *, write: bool, size: int, deadline_s: float | None = None) -> Engine:
         connect = {"timeout": BUSY_MS / 1000, "check_same_thread": False} if self.is_sqlite else PG_CONNECT
         engine = create_engine(
             self.url, poolclass=QueuePool, pool_size=size, max_overflow=0, pool_timeout=BUSY_MS / 1000,
@@ -51,8 +58,10 @@ class Database:
         if self.is_sqlite:
             event.listen(engine, "connect", _sqlite_writer if write else _sqlite_reader)
             event.listen(engine, "begin", _begin_immediate if write else _begin_deferred)
-        elif not write:
-            event.listen(engine, "begin", _begin_snapshot)
+        else:
+            event.listen(engine, "do_connect", lambda *given: importlib.import_module(_POSTGRES).connect(*given[2:], deadline_s))
+            if not write:
+                event.listen(engine, "begin", _begin_snapshot)
         return engine
 
     def on_commit(self, listener: Callable[[], None]) -> None:
@@ -67,7 +76,7 @@ class Database:
             raise Unavailable(message)
         try:
             self._look_at_file()
-            with _translated(), self._writer.begin() as connection:
+            with self._answering(), self._writer.begin() as connection:
                 yield connection
         finally:
             if self.is_sqlite:
@@ -92,12 +101,27 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """One read-only snapshot: everything read in the block is of the same moment."""
         self._look_at_file()
-        with _translated(), self._reader.connect() as connection:
+        with self._answering(), self._reader.connect() as connection:
             try:
                 yield connection
             finally:
                 with suppress(DBAPIError):
                     connection.rollback()
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Outages as Unavailable. A server that has just kept somebody waiting for nothing is not asked again for a second."""
+        began = time.monotonic()
+        if began < self._silent_until:
+            message = "the database did not answer a moment ago; nothing was written, try again"
+            raise Unavailable(message)
+        try:
+            with _translated():
+                yield
+        except Unavailable:
+            if not self.is_sqlite and time.monotonic() - began >= _PAUSE_S:
+                self._silent_until = time.monotonic() + _PAUSE_S
+            raise
 
     def _look_at_file(self) -> None:
         """Raise Unavailable once the SQLite file is not the one we opened: SQLite itself would go on writing into a deleted file.
@@ -139,8 +163,10 @@ def _translated() -> Iterator[None]:
 
 
 def _is_outage(error: DBAPIError) -> bool:
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
     return error.connection_invalidated or type(error.orig).__name__ in {
-        "OperationalError", "InterfaceError", "QueryCanceled", "AdminShutdown", "CannotConnectNow", "ReadOnlySqlTransaction",
+        "QueryCanceled", "AdminShutdown", "CannotConnectNow", "ReadOnlySqlTransaction",
         "DiskFull", "LockNotAvailable", "DatabaseError",
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from statuspage.store.database import Database
 
-_POSTGRES = "statuspage.store.watch_postgres"  # loads psycopg, which an installation with SQLite does without
+_POSTGRES = "statuspage.store.postgres"  # loads psycopg, which an installation with SQLite does without
 
 
 class Watch(Protocol):

@@ -1,9 +1,11 @@
-"""LISTEN on PostgreSQL: learning at once that another process has committed."""
+"""What only PostgreSQL needs: connections that end by the client's clock, and LISTEN."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -14,6 +16,30 @@ from statuspage.store.notices import CHANGES
 
 LOG = logging.getLogger(__name__)
 _RETRY_S = 5.0
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """Closes itself when the server takes longer than `deadline_s`: a frozen one cannot enforce its own statement_timeout."""
+
+    deadline_s: float | None = None
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ANN401 - psycopg's generators
+        """As psycopg's, but never longer than the deadline. Raises OperationalError."""
+        try:
+            return super().wait(gen, interval=interval, timeout=self.deadline_s if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout as error:  # noqa: SLF001 - the only name psycopg has for it
+            if timeout is not None:
+                raise
+            self.pgconn.finish()
+            message = f"no answer within {self.deadline_s} s"
+            raise psycopg.OperationalError(message) from error
+
+
+def connect(arguments: Sequence[Any], options: Mapping[str, Any], deadline_s: float | None) -> BoundedConnection:
+    """A connection whose every statement ends within `deadline_s`; None: whenever the server ends it."""
+    found: BoundedConnection = BoundedConnection.connect(*arguments, **options)
+    found.deadline_s = deadline_s
+    return found
 
 
 class PostgresWatch:
