@@ -36,6 +36,24 @@ class _Functions(functions.Functions):
 _INTERPRETER = visitor.TreeInterpreter(jmespath.Options(custom_functions=_Functions()))
 
 
+def compile_expression(text: str) -> Tree:
+    """A JMESPath expression, parsed. Raises ValueError."""
+    return jmespath.compile(text).parsed
+
+
+def search(tree: Tree, value: object) -> Any:  # noqa: ANN401 - any JSON value
+    """What the expression finds in a JSON value. Raises ValueError for what cannot be evaluated."""
+    try:
+        return _INTERPRETER.visit(tree, value)
+    except (jmespath.exceptions.JMESPathError, RecursionError, TypeError) as error:
+        raise ValueError(str(error)) from error
+
+
+def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """The JSON value in a body. Raises ValueError or RecursionError."""
+    return json.loads(body.removeprefix(_BOM).decode())
+
+
 def a_status(value: object) -> list[Problem]:
     """Check for a status: 200, or 2xx for a hundred of them."""
     if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
@@ -139,7 +157,7 @@ def compile_expectation(expect: Mapping[str, Any]) -> Expectation:
         [(name.lower(), text) for name, text in dict(expect.get("header") or {}).items()],
         as_list(expect.get("body_contains")),
         [(text, compile_pattern(text)) for text in as_list(expect.get("body_matches"))],
-        [(text, jmespath.compile(text).parsed) for text in as_list(expect.get("json"))],
+        [(text, compile_expression(text)) for text in as_list(expect.get("json"))],
         expect.get("certificate_days"),
     )
 
@@ -175,14 +193,14 @@ def _judge_json(expectation: Expectation, body: bytes, *, capped: bool, detail: 
     if capped:
         return [Assertion("body is JSON", ok=False, found="body was cut at its cap", error_class="body_cap")]
     try:
-        value = json.loads(body.removeprefix(_BOM).decode())
+        value = read_json(body)
     except (ValueError, RecursionError):
         return [Assertion("body is JSON", ok=False, found=_start(body), error_class="bad_body")]
     found: list[Assertion] = []
     for text, tree in expectation.expressions:
         try:
-            result = _INTERPRETER.visit(tree, value)
-        except (jmespath.exceptions.JMESPathError, RecursionError, ValueError, TypeError) as error:
+            result = search(tree, value)
+        except ValueError as error:
             found.append(Assertion(text, ok=False, found=_shown(str(error))))
             continue
         if detail or result is not True:

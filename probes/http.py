@@ -61,14 +61,19 @@ def validate(target: str, options: Mapping[str, Any]) -> list[Problem]:
     found = url_problems(target) + option_problems(options, OPTIONS)
     if "body" in options and "json" in options:
         found.append((("json",), "give body or json, not both"))
-    for name, text in dict(options.get("headers") or {}).items() if isinstance(options.get("headers"), Mapping) else ():
-        if (
-            any(ord(character) < 32 or character == ":" for character in str(name))
-            or "\n" in str(text)
-            or "\r" in str(text)
-        ):
-            found.append((("headers", str(name)), "a header cannot hold a line break, nor its name a colon"))
+    headers = options.get("headers")
+    if isinstance(headers, Mapping):
+        found += [(("headers", *path), text) for path, text in header_problems(headers)]
     return found
+
+
+def header_problems(headers: Mapping[str, Any]) -> list[Problem]:
+    """What in these header fields could become another header."""
+    return [
+        ((str(name),), "a header cannot hold a line break, nor its name a colon")
+        for name, text in headers.items()
+        if any(ord(character) < 32 or character == ":" for character in str(name)) or {"\n", "\r"} & set(str(text))
+    ]
 
 
 def url_problems(target: str) -> list[Problem]:

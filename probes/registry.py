@@ -66,6 +66,7 @@ PROBES: dict[str, Probe] = {
         ("tcp", "probes.tcp"),
         ("tls", "probes.tls"),
         ("dns", "probes.dns"),
+        ("flow", "probes.flow"),
         ("evm", "probes.chains.evm"),
     )
 }

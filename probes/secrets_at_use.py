@@ -15,6 +15,8 @@ from urllib.parse import quote, urlsplit
 _REFERENCE = re.compile(r"\$\{(env|file):([^}]+)\}")
 Json = Any  # texts, numbers, lists and mappings of them
 _MASK = "***"
+_CUT = "…"  # what a shortened text may end with
+_SHORTEST_CUT = 100  # no excerpt is cut shorter than this
 _SHORTEST = 4  # masking every "a" would say more about the secret than it hides
 
 
@@ -25,6 +27,17 @@ class MissingSecret(ValueError):
 def has_reference(text: str) -> bool:
     """Whether `text` needs resolving."""
     return "${" in text and _REFERENCE.search(text) is not None
+
+
+def _without_end(text: str, form: str) -> str:
+    """`text` with its end masked when it is the beginning of `form`: excerpts are cut anywhere."""
+    whole = text.removesuffix(_CUT)
+    begin = whole.find(form[:_SHORTEST], max(0, len(whole) - len(form)))
+    while begin >= 0:
+        if form.startswith(whole[begin:]):
+            return whole[:begin] + _MASK + text[len(whole) :]
+        begin = whole.find(form[:_SHORTEST], begin + 1)
+    return text
 
 
 class Vault:
@@ -59,10 +72,11 @@ class Vault:
         if not value:
             message = f"{match[0]} is not set"
             raise MissingSecret(message)
-        self._remember(value)
+        self.remember(value)
         return value
 
-    def _remember(self, value: str) -> None:
+    def remember(self, value: str) -> None:
+        """Mask `value` from now on, unless it is shorter than four characters."""
         parts = [value]
         if value.startswith(("http://", "https://")):
             # An RPC address carries its key in the path or the query; host names are no secret.
@@ -73,10 +87,14 @@ class Vault:
                 self._forms |= {part, quote(part, safe=""), json.dumps(part)[1:-1]}
 
     def mask(self, text: str) -> str:
-        """`text` without anything this vault has resolved."""
-        for form in sorted(self._forms, key=len, reverse=True):
+        """`text` without anything this vault has resolved, nor the beginning of it where the text was cut."""
+        forms = sorted(self._forms, key=len, reverse=True)
+        for form in forms:
             if form in text:
                 text = text.replace(form, _MASK)
+        if len(text) >= _SHORTEST_CUT:
+            for form in forms:
+                text = _without_end(text, form)
         return text
 
     def mask_all(self, value: Json) -> Json:

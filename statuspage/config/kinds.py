@@ -13,7 +13,7 @@ from statuspage.config.monitors import Monitor
 from statuspage.config.positions import Path, plain
 
 # Kinds that the shape of wallet.yaml foresees and later releases bring: named, so that the message can say so.
-LATER = ("flow", "heartbeat", "upstream", "icmp", "websocket", "grpc", "smtp")
+LATER = ("heartbeat", "upstream", "icmp", "websocket", "grpc", "smtp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,8 @@ def _full_path(path: Path, inner: Iterable[str | int], value: Any) -> Path:  # n
     inner = tuple(inner)
     if inner[:1] == ("options",):
         inner = inner[1:]
-    if not isinstance(value, dict):
+    if isinstance(value, list):  # the short form that is a list stands for one option
+        inner = inner[1:]
+    elif not isinstance(value, dict):
         return path
     return (*path, "url") if inner == ("target",) and "url" in value else (*path, *inner)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import dns.flags
 import dns.message
@@ -16,6 +17,12 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import pytest
+
+from probes.registry import PROBES
+from probes.result import CheckResult
+from probes.run import Run
+from probes.spec import ProbeSpec
+from probes.transfer import Client
 
 LOCAL = ("127.0.0.0/8", "::1/128")
 
@@ -194,3 +201,36 @@ def until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return wait
+
+
+def run_probe(
+    kind: str,
+    target: str,
+    options: dict[str, Any] | None = None,
+    *,
+    timeout_s: float = 2.0,
+    networks: tuple[str, ...] = LOCAL,
+    nameservers: tuple[str, ...] = (),
+    detail: bool = False,
+) -> CheckResult:
+    """One run, as the engine makes it, of options that were found right."""
+    assert PROBES[kind].validate(target, options or {}) == []
+    spec = ProbeSpec("m", kind, target, options or {}, timeout_s=timeout_s, allow_networks=networks)
+
+    async def run() -> CheckResult:
+        client = Client(nameservers)
+        place = Run(spec, client, detail=detail)
+        place.begin(time.time_ns() // 1_000_000, 0.0)
+        try:
+            return await PROBES[kind].load().check(spec, place)
+        except Exception as error:  # noqa: BLE001 - as the engine does
+            return place.failure(error)
+        finally:
+            await client.close()
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def probe() -> Callable[..., CheckResult]:
+    return run_probe
