@@ -73,35 +73,31 @@ def run(settings: Settings, ctx: Context, parts: Parts, *, say: Say) -> int:
 
 
 def start(settings: Settings, ctx: Context, parts: Parts, running: Running, say: Say) -> None:
-    """Bring everything up. The page is served before the demo's history is made: a reader never waits for it."""
+    """Bring everything up, the page first: what is not a file yet is rendered on request while the publisher makes the files."""
     apply_configuration(settings, ctx, parts)
+    publisher = _serve_page(settings, ctx, running) if parts.web else None
     if parts.demo:
         running.demo = service.start_in_thread(
             "127.0.0.1", settings.demo_port, settings.data / "demo", settings.demo_tls_port
         )
-    site = create_public_site(settings, ctx) if parts.web or parts.worker else None
-    publisher = Publisher(ctx.db, site.wsgi_app, settings.public_dir, ctx.now) if site else None
-    if publisher and parts.web:
-        publisher.run_once()
-    loops = worker.loops(settings, ctx, publisher if parts.web else None, probing=parts.worker)
-    running.supervisor = Supervisor(loops)
-    if parts.web and site:
-        want = publisher.want if publisher else None
-        fast = FastPath(
-            site,
-            settings.public_dir,
-            threads=settings.threads,
-            hsts=settings.hsts,
-            now=ctx.now,
-            want=want or (lambda _path: None),
-        )
-        _serve(running, fast, settings.host, settings.port, settings.threads)
+    running.supervisor = Supervisor(worker.loops(settings, ctx, publisher, probing=parts.worker))
+    running.supervisor.start()
+    if parts.web:
         console = create_console(ConsoleServices(ctx, settings, is_demo=parts.demo))
         _serve(running, console, settings.console_host, settings.console_port, 4)
         greet(settings, ctx, parts, say)
-    running.supervisor.start()
     if parts.demo:
         threading.Thread(target=demo_data.seed, args=(ctx, ctx.now()), name="demo history", daemon=True).start()
+
+
+def _serve_page(settings: Settings, ctx: Context, running: Running) -> Publisher:
+    site = create_public_site(settings, ctx)
+    publisher = Publisher(ctx.db, site.wsgi_app, settings.public_dir, ctx.now)
+    fast = FastPath(
+        site, settings.public_dir, threads=settings.threads, hsts=settings.hsts, now=ctx.now, want=publisher.want
+    )
+    _serve(running, fast, settings.host, settings.port, settings.threads)
+    return publisher
 
 
 def create_public_site(settings: Settings, ctx: Context) -> Flask:

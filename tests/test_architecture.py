@@ -82,7 +82,7 @@ NEVER_IN = {
 }
 # Dotted paths become modules here and nowhere else: kinds and channels, heavy libraries with their channel.
 DYNAMIC_IMPORTS = ("statuspage/channels/registry", "statuspage/channels/sms", "statuspage/channels/webpush", "probes/registry",
-                   "statuspage/cli", "statuspage/app")  # fmt: skip
+                   "statuspage/cli", "statuspage/app", "statuspage/store/on_demand")  # fmt: skip
 
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
 BANNED_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}

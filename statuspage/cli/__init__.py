@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator, MutableMapping
+
 import click
 
 from statuspage import __version__
-from statuspage.cli import data, notices, serve, setup
-from statuspage.cli.subscribers import subscribers
 
 HELP = """A self-hosted status page and incident notifier for digital wallets.
 
@@ -27,8 +28,38 @@ def main() -> None:
     """Entry point of the `statuspage` program."""
 
 
-for command in (
-    serve.serve, serve.web, serve.worker, serve.agent, serve.demo, setup.init, setup.config, setup.operator, notices.notice,
-    notices.maintenance, subscribers, data.backup, data.restore, data.doctor,
-):  # fmt: skip
-    main.add_command(command)
+# Each command is loaded when it is asked for: `serve` starts without what only the others need.
+COMMANDS = {
+    "serve": "serve:serve", "web": "serve:web", "worker": "serve:worker", "agent": "serve:agent", "demo": "serve:demo",
+    "init": "setup:init", "config": "setup:config", "operator": "setup:operator", "notice": "notices:notice",
+    "maintenance": "notices:maintenance", "subscribers": "subscribers:subscribers", "backup": "data:backup",
+    "restore": "data:restore", "doctor": "data:doctor",
+}  # fmt: skip
+
+
+class _OnDemand(MutableMapping[str, click.Command]):
+    """COMMANDS as click wants them."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._loaded:
+            module, _, attribute = COMMANDS[name].partition(":")
+            self._loaded[name] = getattr(importlib.import_module(f"statuspage.cli.{module}"), attribute)
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+main.commands = _OnDemand()

@@ -7,7 +7,6 @@ the writer (WAL-reset bug of SQLite before 3.51.3). PostgreSQL through psycopg 3
 
 from __future__ import annotations
 
-import importlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,12 +20,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
 from statuspage.errors import Unavailable
+from statuspage.store import on_demand
 
 BUSY_MS = 2000  # a web request never waits longer for the database
 PG_CONNECT = {
     "connect_timeout": 2, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2, "tcp_user_timeout": 4000,
 }  # fmt: skip
-_POSTGRES = "statuspage.store.postgres"  # loads psycopg, which an installation with SQLite does without
 # The server ends a reader's statement at BUSY_MS; a frozen server ends nothing, so the client looks at its own clock as well.
 _READ_S, _WRITE_S = 2.5, 10.0
 _PAUSE_S = 1.0  # after an answer that did not come: a page asks several times, and must not wait several times
@@ -59,7 +58,7 @@ class Database:
             event.listen(engine, "connect", _sqlite_writer if write else _sqlite_reader)
             event.listen(engine, "begin", _begin_immediate if write else _begin_deferred)
         else:
-            event.listen(engine, "do_connect", lambda *given: importlib.import_module(_POSTGRES).connect(*given[2:], deadline_s))
+            event.listen(engine, "do_connect", lambda *given: on_demand.postgres().connect(*given[2:], deadline_s))
             if not write:
                 event.listen(engine, "begin", _begin_snapshot)
         return engine

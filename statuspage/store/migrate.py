@@ -5,7 +5,6 @@ Whether there is anything to do is read off file names and one row: Alembic, a s
 
 from __future__ import annotations
 
-import importlib
 import re
 import sqlite3
 from datetime import datetime
@@ -14,10 +13,10 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from statuspage.errors import SettingsError
+from statuspage.store import on_demand
 from statuspage.store.database import Database
 
 _VERSIONS = Path(__file__).resolve().parent / "migrations" / "versions"
-_RUN = "statuspage.store.migration"
 _REVISION = re.compile(r"(\d{4})_\w+\.py")
 
 
@@ -55,7 +54,7 @@ def upgrade(db: Database, backups: Path, now: datetime) -> str | None:
         raise SettingsError(message)
     backup = back_up(db, backups, now) if at is not None else None
     with db.migration() as conn:
-        importlib.import_module(_RUN).to_head(conn)
+        on_demand.migration().to_head(conn)
     return str(backup) if backup else None
 
 

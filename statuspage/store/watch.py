@@ -5,15 +5,13 @@ SQLite counts commits of other connections in `PRAGMA data_version`; PostgreSQL 
 
 from __future__ import annotations
 
-import importlib
 import sqlite3
 from typing import Protocol
 
 from sqlalchemy.engine import make_url
 
+from statuspage.store import on_demand
 from statuspage.store.database import Database
-
-_POSTGRES = "statuspage.store.postgres"  # loads psycopg, which an installation with SQLite does without
 
 
 class Watch(Protocol):
@@ -30,7 +28,7 @@ def watch(db: Database) -> Watch:
     """A watch on `db`. Use it from one thread."""
     if db.is_sqlite:
         return SqliteWatch(db)
-    found: Watch = importlib.import_module(_POSTGRES).PostgresWatch(db)
+    found: Watch = on_demand.postgres().PostgresWatch(db)
     return found
 
 
