@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import signal
 import threading
@@ -25,18 +26,18 @@ from statuspage.errors import SettingsError, StatuspageError
 from statuspage.publish.publisher import Publisher
 from statuspage.settings import Settings
 from statuspage.web.callbacks import callbacks_blueprint
-from statuspage.web.console.app import create_console
 from statuspage.web.console.services import Services as ConsoleServices
 from statuspage.web.fastpath import FastPath
 from statuspage.web.site.app import create_site
 from statuspage.web.site.services import Services as SiteServices
 from statuspage.web.subscribe import subscribe_blueprint
-from statuspage.worker import main as worker
 from statuspage.worker.loops import Supervisor
 
 log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
+# Loaded once the page is being served: a third of a start, and no reader needs them.
+_CONSOLE, _WORKER = "statuspage.web.console.app", "statuspage.worker.main"
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,11 @@ def start(settings: Settings, ctx: Context, parts: Parts, running: Running, say:
         running.demo = service.start_in_thread(
             "127.0.0.1", settings.demo_port, settings.data / "demo", settings.demo_tls_port
         )
+    worker = importlib.import_module(_WORKER)
     running.supervisor = Supervisor(worker.loops(settings, ctx, publisher, probing=parts.worker))
     running.supervisor.start()
     if parts.web:
-        console = create_console(ConsoleServices(ctx, settings, is_demo=parts.demo))
+        console = importlib.import_module(_CONSOLE).create_console(ConsoleServices(ctx, settings, is_demo=parts.demo))
         _serve(running, console, settings.console_host, settings.console_port, 4)
         greet(settings, ctx, parts, say)
     if parts.demo:
