@@ -37,6 +37,13 @@ _EVM_CODE = {
     -32602: "client_error",
     -32700: "client_error",
 }
+# The same numbers mean other things elsewhere: -32005 is a sick node on Solana, -32016 a slot it has not reached.
+_FAMILY_CODE = {
+    "evm": _EVM_CODE,
+    "solana": {-32005: "node_behind", -32016: "node_behind", -32004: "node_behind"},
+    "bitcoin": {-28: "node_behind", -8: "client_error", -5: "client_error"},
+}
+_JSON_RPC_CODE = {-32601: "unsupported", -32602: "client_error", -32700: "client_error"}
 # In order: a text about money often names a limit as well.
 _TEXTS = (
     (
@@ -71,6 +78,17 @@ def of_text(text: str) -> str | None:
 def of_evm(error: RpcError) -> str:
     """The class of a JSON-RPC error on an EVM chain. The words go before the code: gateways reuse codes."""
     return of_text(error.message) or _EVM_CODE.get(error.code, "overloaded" if error.code == -32603 else "bad_body")
+
+
+def of_family(family: str, error: RpcError) -> str:
+    """The class of a JSON-RPC error. Where a family gives a code a meaning of its own, only words about limits go first."""
+    if family == "evm":
+        return of_evm(error)
+    words = of_text(error.message)
+    code = _FAMILY_CODE.get(family, {}).get(error.code) or _JSON_RPC_CODE.get(error.code)
+    if words in ("billing", "rate_limited"):
+        return words
+    return code or words or ("overloaded" if error.code == -32603 else "bad_body")
 
 
 def of_status(status: int, body: str) -> str | None:

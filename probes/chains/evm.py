@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from probes import http
-from probes.chains import errors
-from probes.chains.errors import RpcError
+from probes.chains import rpc
+from probes.chains.record import Endpoint, Fee, Record
+from probes.chains.rpc import BAD_BODY, WRONG_CHAIN, Call, Refusal
 from probes.options import (
     Option,
     Problem,
@@ -24,11 +23,12 @@ from probes.options import (
     texts_by_name,
 )
 from probes.result import CheckResult
-from probes.run import Failed, Run
+from probes.run import Run
 from probes.spec import ProbeSpec
-from probes.transfer import Request
 
 _MAX_BODY = 256 * 1024  # the hashes of a large block's transactions
+_MAX_BODIES = 1024 * 1024  # of up to three such blocks
+_ESTIMATED_DEPTH = 1024
 _CLOCK_FAULT_S = -15.0
 _WEI = 10**18
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
@@ -92,127 +92,133 @@ def authority(spec: ProbeSpec) -> str:
     return http.authority(spec)
 
 
-@dataclass(slots=True)
-class Plan:
-    """The calls, in the order of their ids; and whether this endpoint takes them in one batch."""
-
-    calls: list[dict[str, Any]]
-    batch: bool = True
-
-
-def _plan(spec: ProbeSpec) -> Plan:
-    methods: list[tuple[str, list[Any]]] = [("eth_chainId", []), ("eth_getBlockByNumber", ["latest", False])]
-    canary = spec.options.get("canary")
-    if canary:
-        methods.append(("eth_getBalance", [canary["address"], "latest"]))
-    return Plan(
-        [
-            {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-            for number, (method, params) in enumerate(methods, 1)
-        ]
+def _endpoint(spec: ProbeSpec) -> Endpoint:
+    options = spec.options
+    return Endpoint(
+        "",
+        spec.monitor_id,
+        spec.target,
+        options.get("role", "own"),
+        headers=options.get("headers") or {},
+        ca_file=options.get("ca_file"),
+        canary=options.get("canary"),
     )
 
 
 async def check(spec: ProbeSpec, run: Run) -> CheckResult:
     """Chain id, head and canary, in one batch where the endpoint takes batches."""
     if run.plan is None:
-        run.plan = _plan(spec)
-    plan: Plan = run.plan
-    answers: dict[int, Any] | None = None
-    if plan.batch:
-        answers = _by_id(await _post(plan.calls, spec, run))
-        plan.batch = answers is not None
-    if answers is None:
-        answers = {call["id"]: await _post(call, spec, run) for call in plan.calls}
-    results = [_result(answers.get(call["id"]), call["method"], spec) for call in plan.calls]
-    return _judge(spec, run, results)
-
-
-def _verdict(spec: ProbeSpec, error_class: str, message: str) -> Failed:
-    outcome, name = errors.outcome_of(error_class, is_own=spec.options.get("role", "own") == "own")
-    return Failed(outcome, name, message)
-
-
-async def _post(payload: Any, spec: ProbeSpec, run: Run) -> Any:  # noqa: ANN401 - JSON in, JSON out
-    """The JSON an endpoint answers, whatever its status: an error object explains more than a number. Raises Failed."""
-    secret = run.vault
-    options = {"json": payload, "headers": secret.resolve_all(spec.options.get("headers") or {})}
-    request: Request = http.make_request(
-        secret.resolve(spec.target), {**options, "max_body": _MAX_BODY, "ca_file": spec.options.get("ca_file")}
-    )
-    transfer = await http.send(request, run)
+        run.plan = _endpoint(spec)
+    endpoint: Endpoint = run.plan
+    calls = [Call("eth_chainId"), Call("eth_getBlockByNumber", ("latest", False)), *_canary_calls(endpoint)]
     try:
-        status, capped, body = transfer.status, transfer.body_capped, bytes(transfer.body)
-        run.evidence["status"] = status
-        retry_after = transfer.headers().get("retry-after")
-        if retry_after is not None:
-            run.evidence["retry_after"] = retry_after[:40]
-        if run.detail or not 200 <= status < 300:
-            http.show(request, transfer, run)
-    finally:
-        run.client.release(transfer)
-    text = body.decode("utf-8", "replace")
-    try:
-        value = None if capped else json.loads(body)
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict | list) and (200 <= status < 300 or _errors_in(value)):
-        return value
-    error_class = errors.of_status(status, text) or errors.of_text(text) or ("body_cap" if capped else "bad_body")
-    run.evidence["body"] = text[:300]
-    raise _verdict(spec, error_class, f"answered {status} without a readable result")
+        results = [
+            rpc.demanded(result) for result in await rpc.call_all(endpoint, run, calls, "evm", max_body=_MAX_BODY)
+        ]
+        return _judge(spec, run, results)
+    except Refusal as refusal:
+        raise rpc.as_failed(refusal, is_own=endpoint.role == "own") from None
 
 
-def _errors_in(value: dict[str, Any] | list[Any]) -> bool:
-    return any(isinstance(each, dict) and each.get("error") for each in (value if isinstance(value, list) else [value]))
+def _canary_calls(endpoint: Endpoint) -> list[Call]:
+    return [Call("eth_getBalance", (endpoint.canary["address"], "latest"))] if endpoint.canary else []
 
 
-def _by_id(value: Any) -> dict[int, Any] | None:  # noqa: ANN401 - JSON
-    """Answers by the id of their call; None when the endpoint does not take batches."""
-    if not isinstance(value, list):
+async def read(endpoint: Endpoint, run: Run) -> Record:
+    """The endpoint's record: head, what is final, fees, and the hash at the height to compare."""
+    return await rpc.recorded(endpoint, run, _read)
+
+
+async def _read(endpoint: Endpoint, run: Run) -> dict[str, Any]:
+    calls = [
+        Call("eth_chainId"),
+        Call("eth_getBlockByNumber", ("latest", False)),
+        Call("eth_getBlockByNumber", (endpoint.final_tag, False)),
+        Call("eth_syncing"),
+        Call("eth_feeHistory", ("0x14", "latest", [10, 90])),
+        *_canary_calls(endpoint),
+    ]
+    if endpoint.compare_height is not None:
+        calls.append(Call("eth_getBlockByNumber", (hex(endpoint.compare_height), False)))
+    results = await rpc.call_all(endpoint, run, calls, "evm", max_body=_MAX_BODIES)
+    block = rpc.a_mapping(rpc.demanded(results[1]), "latest block")
+    height = _quantity(block.get("number"), "height")
+    facts: dict[str, Any] = {
+        "chain_id": str(_quantity(rpc.demanded(results[0]), "chain id")),
+        "head_height": height,
+        "head_hash": rpc.a_text(block.get("hash"), 66),
+        "head_ms": rpc.a_time_ms(_quantity(block.get("timestamp"), "time"), 0.001, "time"),
+        "syncing": is_syncing(rpc.optional(results[3])),
+        "fee": _fee(rpc.optional(results[4])),
+        **_final(rpc.optional(results[2]), height),
+    }
+    if endpoint.canary:
+        facts["canary_balance"] = _coins(rpc.demanded(results[5]))
+    if endpoint.compare_height is not None:
+        compared = rpc.optional(results[-1])
+        facts["check_height"] = endpoint.compare_height
+        facts["check_hash"] = rpc.a_text(compared.get("hash"), 66) if isinstance(compared, dict) else None
+    return facts
+
+
+def is_syncing(value: Any) -> bool | None:  # noqa: ANN401 - JSON
+    """What `eth_syncing` says in any of its shapes: false, true, progress, Nitro's backlog, `{"Ok": bool}`."""
+    if isinstance(value, dict):
+        return value["Ok"] if isinstance(value.get("Ok"), bool) else bool(value)
+    return value if isinstance(value, bool) else None
+
+
+def _final(block: Any, height: int) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """What is final; a node without the tag gets an estimate by depth."""
+    if not isinstance(block, dict):
+        return {"final_height": max(0, height - _ESTIMATED_DEPTH), "final_is_estimate": True}
+    return {
+        "final_height": _quantity(block.get("number"), "final height"),
+        "final_ms": rpc.a_time_ms(_quantity(block.get("timestamp"), "final time"), 0.001, "final time"),
+    }
+
+
+def _fee(history: Any) -> Fee | None:  # noqa: ANN401 - JSON
+    """The next block's base fee and how full the last blocks are."""
+    if not isinstance(history, dict):
         return None
-    return {each["id"]: each for each in value if isinstance(each, dict) and isinstance(each.get("id"), int)}
+    bases, ratios = history.get("baseFeePerGas"), history.get("gasUsedRatio")
+    full = [each for each in ratios if isinstance(each, int | float)] if isinstance(ratios, list) else []
+    base = rpc.maybe_integer(bases[-1]) if isinstance(bases, list) and bases else None
+    gwei = None if base is None else base / 1e9
+    return Fee("gwei", gwei, gwei, round(min(1.0, sum(full) / len(full)), 3) if full else None)
 
 
-def _result(answer: Any, method: str, spec: ProbeSpec) -> Any:  # noqa: ANN401 - JSON
-    """The result of one call. Raises Failed for an error, which may come with HTTP 200."""
-    if not isinstance(answer, dict):
-        raise _verdict(spec, "bad_body", f"{method}: no answer")
-    error = answer.get("error")
-    if error:
-        code = error.get("code") if isinstance(error, dict) else None
-        message = str(error.get("message", "") if isinstance(error, dict) else error)
-        rpc = RpcError(code if isinstance(code, int) else 0, message)
-        raise _verdict(spec, errors.of_evm(rpc), f"{method}: error {rpc.code}: {message[:160]}")
-    return answer.get("result")
-
-
-def _quantity(value: Any, what: str, spec: ProbeSpec) -> int:  # noqa: ANN401 - JSON
-    """A number written 0x.... Raises Failed."""
-    if isinstance(value, str) and value.startswith("0x"):
+def _coins(balance: Any) -> float:  # noqa: ANN401 - JSON
+    if isinstance(balance, str) and balance.startswith("0x") and len(balance) <= 66:
         try:
-            return int(value, 16)
+            return int(balance, 16) / _WEI  # beyond 2^63 wei there are only 9 coins: no height's bounds here
         except ValueError:
             pass
-    raise _verdict(spec, "bad_body", f"{what} is {str(value)[:60]!r}, not a number")
+    raise Refusal(BAD_BODY, f"balance is {str(balance)[:60]!r}, not a number")
+
+
+def _quantity(value: Any, what: str) -> int:  # noqa: ANN401 - JSON
+    """A number written 0x.... Raises Refusal."""
+    if isinstance(value, str) and value.startswith("0x"):
+        return rpc.an_integer(value, what)
+    raise Refusal(BAD_BODY, f"{what} is {str(value)[:60]!r}, not a number")
 
 
 def _judge(spec: ProbeSpec, run: Run, results: list[Any]) -> CheckResult:
     options = spec.options
-    chain_id = _quantity(results[0], "chain id", spec)
+    chain_id = _quantity(results[0], "chain id")
     run.evidence["chain_id"] = chain_id
     if chain_id != options.get("chain_id", chain_id):
-        raise _verdict(spec, "wrong_chain", f"chain {chain_id} answered, not {options['chain_id']}")
-    block = results[1]
-    if not isinstance(block, dict):
-        raise _verdict(spec, "bad_body", "there is no latest block")
-    height, stamp = _quantity(block.get("number"), "height", spec), _quantity(block.get("timestamp"), "time", spec)
+        raise Refusal(WRONG_CHAIN, f"chain {chain_id} answered, not {options['chain_id']}")
+    block = rpc.a_mapping(results[1], "latest block")
+    height, stamp = _quantity(block.get("number"), "height"), _quantity(block.get("timestamp"), "time")
     age_s = run.at_ms / 1000 - stamp
     run.evidence |= {"height": height, "head_hash": str(block.get("hash"))[:66], "head_age_s": round(age_s, 1)}
     if age_s < _CLOCK_FAULT_S:
         return run.result("unknown", "internal", f"the newest block is {-age_s:.0f} s ahead: compare the clocks")
     if len(results) > 2:
-        failed = _judge_canary(options["canary"], _quantity(results[2], "balance", spec), run)
+        failed = _judge_canary(options["canary"], _coins(results[2]), run)
         if failed is not None:
             return failed
     if age_s > duration_s(options.get("head_age_down", "180s")):
@@ -222,9 +228,8 @@ def _judge(spec: ProbeSpec, run: Run, results: list[Any]) -> CheckResult:
     return run.timely("up", duration_s(options.get("degraded_above", "5s")) * 1000)
 
 
-def _judge_canary(canary: Mapping[str, Any], balance_wei: int, run: Run) -> CheckResult | None:
-    coins = balance_wei / _WEI
+def _judge_canary(canary: Mapping[str, Any], coins: float, run: Run) -> CheckResult | None:
     run.evidence["canary_balance"] = coins
-    if balance_wei == 0 or coins < canary.get("min_balance", 0):
+    if coins == 0 or coins < canary.get("min_balance", 0):
         return run.result("down", "assertion", f"the canary's balance shows {coins:g}: balances may show too little")
     return None

@@ -120,6 +120,11 @@ def answer() -> Callable[..., bytes]:
     return http_answer
 
 
+@pytest.fixture(name="read_request")
+def read_request_() -> Callable[[socket.socket], bytes]:
+    return read_request
+
+
 class NameServer:
     """A DNS server on UDP. `records[name, type]` is a list of texts; `turns` has one such list for each query in turn.
 
