@@ -19,17 +19,21 @@ def run() -> dict[str, Any]:
     """p95 in seconds until live.json, the last file of a publication, is on disk. The loop's wake-up (at once in the same
     process, at most 0.25 s from another) is not part of it.
     """
-    times = {}
+    times, cpu_s = {}, 0.0
     for old in (100, 1000):
         with wallet(100, old) as (made, publisher, _):
             _once(made, publisher, 0)
+            began = time.process_time()
             times[old] = sorted(_once(made, publisher, number) for number in range(1, ROUNDS + 1))
+            cpu_s = (time.process_time() - began) / ROUNDS
     p95 = times[1000][int(ROUNDS * 0.95) - 1]
     medians = {old: round(statistics.median(found), 4) for old, found in times.items()}
     return {
         "name": "publish_latency", "value": round(p95, 3), "unit": "s p95, 100 components, 1,000 old notices",
         "peer": "the same with 100 old notices (median against median)", "peer_value": medians[100],
-        "ratio": medians[1000] / medians[100], "bar": f"p95 <= {BAR_S} s, ratio <= 1.5", "details": {"median_s": medians},
+        "ratio": medians[1000] / medians[100], "bar": f"p95 <= {BAR_S} s, ratio <= 1.5",
+        # Of one publication with its background, and of declaring it: what the figure is made of on a busy machine.
+        "details": {"median_s": medians, "cpu_s": round(cpu_s, 3)},
         "ok": p95 <= BAR_S and medians[1000] / medians[100] <= 1.5,
     }  # fmt: skip
 

@@ -122,6 +122,8 @@ class Wallet:
             **columns,
         }  # fmt: skip
         with self.db.write() as conn:
+            while notice_store.is_taken(conn, number=row["number"]):  # among a thousand, two would often be equal
+                row["number"] = new_number()
             notice_id = notice_store.insert_notice(conn, row)
             claims = [{"notice_id": notice_id, "component_id": key, "status": value} for key, value in facts.components.items()]
             if claims:

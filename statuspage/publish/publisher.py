@@ -7,6 +7,7 @@ leaves each file old or new, and the manifest's old sequence makes the next star
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -193,7 +194,7 @@ def call(site: Site, path: str) -> tuple[int, bytes]:
     environ = {
         "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "published.invalid",
         "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.version": (1, 0), "wsgi.url_scheme": "http",
-        "wsgi.input": BytesIO(), "wsgi.errors": BytesIO(), "wsgi.multithread": False, "wsgi.multiprocess": False,
+        "wsgi.input": BytesIO(), "wsgi.errors": sys.stderr, "wsgi.multithread": False, "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }  # fmt: skip
     answer = site(environ, start_response)

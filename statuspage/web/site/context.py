@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Response, g, request
+from markupsafe import Markup
 
 from statuspage import i18n, templating
 from statuspage.domain import status
+from statuspage.domain.uptime import Seconds
 from statuspage.publish import assets
 from statuspage.publish.snapshot import Snapshot, current
 from statuspage.scenarios import catalogue
@@ -74,7 +77,9 @@ def of_view(held: Snapshot, language: str, path: str, *, live: bool = True, **mo
         funds_icon=lambda state: _FUNDS_ICONS.get(state, ("unknown", "unknown")), lines=_lines(language),
         window=lambda notice: window(notice, zone, language), names_of=_names(view, language), strip_of=_strips(held),
         label_of=lambda strip: label(strip, language),
-        suspected=words.suspected_ids(view), day_words=lambda day: i18n.short_day_words(day, language), **more,
+        row=_rows(held, language),
+        is_possible=lambda one: is_possible(one, words.suspected_ids(view)),
+        day_words=lambda day: i18n.short_day_words(day, language), **more,
     )  # fmt: skip
 
 
@@ -106,7 +111,35 @@ def _names(view: PublicView, language: str) -> Callable[[NoticeView], str]:
 def _strips(held: Snapshot) -> Callable[[ComponentView], bars.Strip]:
     """Strips are drawn once per snapshot, not once per language and twin."""
     last = held.view.now.astimezone(ZoneInfo(held.view.page.time_zone)).date()
-    return lambda one: held.remember(("strip", one.id), lambda: bars.strip(one.days, last))
+    return lambda one: held.remember(("strip", one.id), lambda: _strip(frozenset(one.days.items()), last))
+
+
+@lru_cache(maxsize=4096)
+def _strip(days: frozenset[tuple[date, Seconds]], last: date) -> bars.Strip:
+    """Between two publications hardly any component's days change."""
+    return bars.strip(dict(days), last)
+
+
+def _rows(held: Snapshot, language: str) -> Callable[[ComponentView], Markup]:
+    strip_of, suspected = _strips(held), words.suspected_ids(held.view)
+    return lambda one: _row(
+        language, one.id, i18n.pick(one.names, language), one.status, is_possible(one, suspected), strip_of(one)
+    )
+
+
+@lru_cache(maxsize=8192)
+def _row(language: str, component_id: str, called: str, word: str, possible: bool, strip: bars.Strip) -> Markup:  # noqa: FBT001
+    """One component in a list. A hundred of them are most of the index, and all but one are as they were a minute ago."""
+    return Markup(templating.render(  # noqa: S704 - what a template with autoescape made
+        language, "site/_row.html", id=component_id, called=called, possible=possible, strip=strip, label=label(strip, language),
+        css=words.CSS[word], word=catalogue().label("component_status", word, language),
+        percent=bars.percent_words(strip.percent),
+    ).strip())  # fmt: skip
+
+
+def is_possible(one: ComponentView, suspected: frozenset[str]) -> bool:
+    """Whether its trouble is only suspected and must be called a possible one."""
+    return one.id in suspected and one.status in {status.DEGRADED, status.PARTIAL, status.MAJOR}
 
 
 def label(strip: bars.Strip, language: str) -> str:
