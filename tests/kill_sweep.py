@@ -157,7 +157,9 @@ class Sweep:
         return STEPS[3] if title in self._on_disk("en/index.html") else STEPS[2]
 
     def _on_disk(self, name: str) -> str:
-        return (self.home.folder / "var/public/pages" / name).read_text(encoding="utf-8")
+        with suppress(OSError):
+            return (self.home.folder / "var/public/pages" / name).read_text(encoding="utf-8")
+        return ""
 
     def _has_recorded(self, title: str) -> bool:
         with self._ctx.db.read() as conn:
