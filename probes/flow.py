@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urljoin
 
-from probes import expect, guard, http
+from probes import expect, guard, http, sign_in
 from probes.options import Option, OptionError, Path, Problem, a_duration, a_text, duration_s, inside
 from probes.options import problems as option_problems
 from probes.result import CheckResult
@@ -42,7 +42,7 @@ _FROM_HTTP = {option.name: option for option in http.OPTIONS}
 STEP_OPTIONS = (
     *(Option(method, f"address of a {method.upper()} request, or a path on the host of `url`", a_text)
       for method in _METHODS),
-    *(_FROM_HTTP[name] for name in ("headers", "body", "json")),
+    *(_FROM_HTTP[name] for name in ("headers", "basic", "bearer", "body", "json")),
     Option("expect", "what the answer must be, as in http", inside(expect.OPTIONS)),
     Option("capture", "names for values of the JSON answer, each a JMESPath expression; later steps write `{name}`",
            _captures),
@@ -74,7 +74,8 @@ def _step_problems(step: Mapping[str, Any], known: set[str]) -> list[Problem]:
     for method in methods:
         found += [((method,), text) for text in _address_problems(step[method])]
     headers = step.get("headers")
-    texts: list[tuple[Path, object]] = [((method,), step[method]) for method in methods]
+    found += sign_in.problems(step)
+    texts: list[tuple[Path, object]] = [((name,), step.get(name)) for name in (*methods, "bearer")]
     if isinstance(headers, Mapping):
         texts += [(("headers", str(name)), text) for name, text in headers.items()]
         found += [(("headers", *path), text) for path, text in http.header_problems(headers)]
@@ -236,7 +237,10 @@ async def _take(step: Step, run: Run, captured: dict[str, str]) -> CheckResult:
         filled["json"] = _fill_all(options["json"], captured)
     if "body" in options:
         filled["body"] = _fill(options["body"], captured)
+    if "bearer" in options:
+        filled["bearer"] = _fill(options["bearer"], captured, for_header=True)
     request = http.make_request(url, filled)
+    sign_in.remember(request.headers, run.vault)
     transfer = await http.send(request, run)
     try:
         status = transfer.status

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from probes import expect, guard
+from probes import expect, guard, resolve, sign_in
 from probes.expect import Assertion, Expectation
 from probes.options import (
     Option,
@@ -37,14 +37,27 @@ _EXCERPT = 500
 _CHAIN_GOOD_S = 600.0
 _DAY_S = 86400.0
 
+
+def _an_address(value: object) -> list[Problem]:
+    good = isinstance(value, str) and (has_reference(value) or resolve.is_address(value))
+    return [] if good else [((), "must be an IPv4 or IPv6 address, in quotes and without brackets")]
+
+
 OPTIONS = (
     Option("method", "request method", one_of(*_METHODS), "GET, or POST with a body"),
-    Option("headers", "request headers; basic and bearer credentials go here", texts_by_name),
+    Option("headers", "request headers", texts_by_name),
+    *sign_in.OPTIONS,
     Option("body", "request body as text", a_text),
     Option("json", "request body as JSON; sets Content-Type", anything),
     Option("follow_redirects", "how many redirects to follow, each through the address guard", an_int(0, 10), "0"),
     Option("http_version", "`2` where the server can, or `1.1` always", one_of("1.1", "2"), "2"),
     Option("ca_file", "PEM file with the authorities to trust instead of the system's", a_text),
+    Option("ip_version", "`4` or `6`: dial addresses of this family only", one_of(4, 6), "either"),
+    Option(
+        "resolve",
+        "dial this address instead of looking the host up; the host's name stays in TLS and Host",
+        _an_address,
+    ),
     Option("max_body", "bytes of the body to read", an_int(0, 1024 * 1024), str(MAX_BODY)),
     Option("degraded_above", "degraded when the whole run takes longer", a_duration),
     Option("expect", "what the answer must be", inside(expect.OPTIONS), inner=expect.OPTIONS),
@@ -64,7 +77,20 @@ def validate(target: str, options: Mapping[str, Any]) -> list[Problem]:
     headers = options.get("headers")
     if isinstance(headers, Mapping):
         found += [(("headers", *path), text) for path, text in header_problems(headers)]
-    return found
+    return found + sign_in.problems(options) + _dial_problems(target, options)
+
+
+def _dial_problems(target: str, options: Mapping[str, Any]) -> list[Problem]:
+    address, version = options.get("resolve"), options.get("ip_version")
+    if not isinstance(address, str) or not resolve.is_address(address):
+        return []
+    if version in (4, 6) and (":" in address) != (version == 6):
+        return [(("resolve",), f"this is no IPv{version} address")]
+    try:
+        is_address = not has_reference(target) and resolve.is_address(guard.parse_url(target).host)
+    except guard.Refused:
+        return []
+    return [(("resolve",), "the url names an address already")] if is_address else []
 
 
 def header_problems(headers: Mapping[str, Any]) -> list[Problem]:
@@ -144,6 +170,7 @@ def make_request(target: str, options: Mapping[str, Any]) -> Request:
         headers.append("Content-Type: application/json")
     elif "body" in options:
         body = options["body"].encode()
+    headers += sign_in.header_lines(options)
     if any("\n" in line or "\r" in line or "\0" in line for line in headers):
         broken = Failed("unknown", "client_error", "a header holds a line break")
         raise broken
@@ -156,6 +183,8 @@ def make_request(target: str, options: Mapping[str, Any]) -> Request:
         (options.get("expect") or {}).get("certificate_days") is not None,
         options.get("ca_file"),
         options.get("http_version", "2"),
+        ip_version=options.get("ip_version"),
+        dial=options.get("resolve"),
     )
 
 
@@ -163,8 +192,13 @@ async def check(spec: ProbeSpec, run: Run) -> CheckResult:
     """One request, followed redirects included, within one deadline."""
     if run.plan is None:
         run.plan = make_plan(spec)
+        if run.plan.request is not None:
+            sign_in.remember(run.plan.request.headers, run.vault)
     plan: Plan = run.plan
-    request = plan.choose() or make_request(run.vault.resolve(spec.target), run.vault.resolve_all(spec.options))
+    request = plan.choose()
+    if request is None:
+        request = make_request(run.vault.resolve(spec.target), run.vault.resolve_all(spec.options))
+        sign_in.remember(request.headers, run.vault)
     for hop in range(plan.follow + 1):
         transfer = await send(request, run)
         try:
@@ -181,8 +215,7 @@ async def check(spec: ProbeSpec, run: Run) -> CheckResult:
 
 async def send(request: Request, run: Run) -> Transfer:
     """One transfer through the guard. The caller releases it. Raises Failed, Refused, NoAnswer."""
-    host = request.url.host
-    addresses = await run.addresses(host)
+    addresses = await _addresses(request, run)
     try:
         transfer = await run.client.perform(request, run.policy, addresses, run.deadline)
     except TransferError as error:
@@ -199,6 +232,24 @@ async def send(request: Request, run: Run) -> Transfer:
     transfer.add_phases(run.phases)
     run.evidence["dialled"] = transfer.dialled
     return transfer
+
+
+async def _addresses(request: Request, run: Run) -> list[str]:
+    """Where to dial, judged. Raises Failed, Refused, NoAnswer."""
+    host = request.url.host
+    if request.dial is None:
+        found = await run.addresses(host)
+    elif resolve.is_address(request.dial):
+        found = guard.judge([request.dial], host, run.policy)
+    else:
+        broken = Failed("unknown", "client_error", "resolve is no address")
+        raise broken
+    if request.ip_version is not None:
+        found = [address for address in found if (":" in address) == (request.ip_version == 6)]
+        if not found:
+            broken = Failed("down", "dns", f"{host} has no IPv{request.ip_version} address")
+            raise broken
+    return found
 
 
 # libcurl's numbers: https://curl.se/libcurl/c/libcurl-errors.html
@@ -241,6 +292,8 @@ def redirected(request: Request, location: str, status: int) -> Request:
         request.certificates,
         request.ca_file,
         request.http_version,
+        ip_version=request.ip_version,
+        dial=request.dial if url.host == request.url.host else None,
     )
 
 

@@ -73,9 +73,10 @@ def an_int(low: int, high: int) -> Callable[[Any], list[Problem]]:
     return check
 
 
-def one_of(*names: str) -> Callable[[Any], list[Problem]]:
-    """Check for one of a few words."""
-    return lambda value: [] if value in names else [((), "must be one of " + ", ".join(names))]
+def one_of(*names: str | int) -> Callable[[Any], list[Problem]]:
+    """Check for one of a few words or numbers."""
+    found = [((), f"must be one of {', '.join(map(str, names))}")]
+    return lambda value: [] if any(type(value) is type(name) and value == name for name in names) else list(found)
 
 
 def anything(_value: object) -> list[Problem]:

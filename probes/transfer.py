@@ -45,6 +45,8 @@ class Request:
     http_version: str = "2"
     connect_only: bool = False  # end after the TLS handshake
     insecure: bool = False  # look at a chain that was refused; never for a verdict
+    ip_version: int | None = None  # 4 or 6: dial addresses of this family only
+    dial: str | None = None  # an address to dial instead of the host's own
 
     text: str = field(init=False, repr=False, compare=False)
     lines: list[str] = field(init=False, repr=False, compare=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from probes.registry import PROBES
 from statuspage.config.check import check_text
 from statuspage.config.positions import read
 from statuspage.config.rows import wanted
@@ -35,7 +36,7 @@ def test_kinds_of_later_releases_are_the_only_errors_of_the_shape():
     assert [path for path, _message in found] == [
         "monitors.bank-status.upstream", "monitors.settlement.heartbeat",
     ]  # fmt: skip
-    assert all("kinds are dns, evm, flow, http, tcp, tls" in message for _path, message in found)
+    assert all(f"kinds are {', '.join(sorted(PROBES))}" in message for _path, message in found)
 
 
 def test_the_shape_without_later_kinds_is_accepted():
