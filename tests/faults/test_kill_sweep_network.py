@@ -1,10 +1,10 @@
 import pytest
 from kill_sweep import STEPS, Sweep
 
-CALLS = ("sendto", "recvfrom", "connect", "poll", "close", "fcntl")
+CALLS = ("sendto", "recvfrom", "connect", "poll", "close", "fcntl", "pread64", "newfstatat", "futex")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_killed_at_any_call_that_talks_or_waits_nothing_acknowledged_is_lost():
     sweep = Sweep()
     try:
