@@ -67,6 +67,7 @@ PROBES: dict[str, Probe] = {
         ("tls", "probes.tls"),
         ("dns", "probes.dns"),
         ("flow", "probes.flow"),
+        ("upstream", "probes.upstream"),
         ("evm", "probes.chains.evm"),
     )
 }

@@ -14,7 +14,7 @@ from statuspage.config.rows import wanted
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent.parent / "examples"
 SHAPE = (HERE / "wallet.example.yaml").read_text(encoding="utf-8")
-LATER = ("bank-status", "settlement")  # upstream, heartbeat
+LATER = ("settlement",)  # heartbeat
 
 
 def without(text: str, *names: str) -> str:
@@ -34,7 +34,7 @@ def test_kinds_of_later_releases_are_the_only_errors_of_the_shape():
 
     found = [(problem.path, problem.message) for problem in problems if problem.severity == "error"]
     assert [path for path, _message in found] == [
-        "monitors.bank-status.upstream", "monitors.settlement.heartbeat",
+        "monitors.settlement.heartbeat",
     ]  # fmt: skip
     assert all(f"kinds are {', '.join(sorted(PROBES))}" in message for _path, message in found)
 
@@ -55,7 +55,7 @@ def test_the_shape_brings_the_expected_rows():
     assert list(rows["components"]) == ["transfers", "login", "bank_cards", "ethereum", "tron"]
     assert rows["components"]["ethereum"]["names"] == {"zh-Hans": "以太坊", "en": "Ethereum"}
     assert rows["components"]["tron"]["group_id"] == "networks"
-    assert list(rows["monitors"]) == ["transfers-api", "transfers-flow", "login-api", "ethereum-own"]
+    assert list(rows["monitors"]) == ["transfers-api", "transfers-flow", "login-api", "bank-status", "ethereum-own"]
     ethereum = rows["monitors"]["ethereum-own"]
     assert (ethereum["component_id"], ethereum["kind"], ethereum["target"]) == ("ethereum", "evm", "${env:ETH_RPC_OWN}")
     assert ethereum["options"]["chain_id"] == 1
