@@ -68,6 +68,7 @@ PROBES: dict[str, Probe] = {
         ("dns", "probes.dns"),
         ("flow", "probes.flow"),
         ("upstream", "probes.upstream"),
+        ("websocket", "probes.websocket"),
         ("evm", "probes.chains.evm"),
     )
 }
