@@ -20,8 +20,12 @@ _GENESIS = {"000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f": 
 
 async def read(endpoint: Endpoint, run: Run) -> Record:
     """The endpoint's record. Finality is probabilistic, hence always an estimate."""
+    return await rpc.recorded(endpoint, run, _read)
+
+
+async def _read(endpoint: Endpoint, run: Run) -> dict[str, Any]:
     path = urlsplit(run.vault.resolve(endpoint.url)).path.rstrip("/")
-    return await rpc.recorded(endpoint, run, _read_esplora if path.endswith("/api") else _read_node)
+    return await (_read_esplora if path.endswith("/api") else _read_node)(endpoint, run)
 
 
 async def _read_node(endpoint: Endpoint, run: Run) -> dict[str, Any]:

@@ -668,7 +668,8 @@ FAMILIES = (evm, bitcoin, tron, solana, aptos, substrate, antelope)
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
     "body",
-    [b"", b"null", b"[]", b"{}", b"5", b'"x"', b"[null, 3]", b"\xff\xfe", b"[" * 50_000, b'{"result":NaN}', b"{" + b'"a":1,' * 20_000]
+    [b"", b"null", b"[]", b"{}", b"5", b'"x"', b"[null, 3]", b"\xff\xfe", b"[" * 50_000, b'{"result":NaN}',
+     b"{" + b'"a":1,' * 20_000]
 )  # fmt: skip
 def test_junk_with_http_200_is_a_refusal_in_every_family(serve, answer, family, body):
     record = asked(family, serve(answer(body)).url)
