@@ -26,6 +26,7 @@ from statuspage.store.public_rows import (
     read_json,
 )
 from statuspage.store.public_views import ComponentView, NoticeView, PublicView
+from statuspage.store.schema.catalogue import monitors
 from statuspage.store.schema.notices import changes, notice_components, notices
 from statuspage.store.schema.runtime import heartbeats, keys
 
@@ -73,8 +74,13 @@ def _shown(conn: Connection, since: datetime) -> tuple[tuple[NoticeView, ...], t
 
 
 def checked_at(conn: Connection) -> datetime | None:
-    """When the checker last finished a round; None before the first."""
-    return conn.execute(select(heartbeats.c.at).where(heartbeats.c.name == "checker")).scalar_one_or_none()
+    """When the checker last finished a round; None before the first.
+
+    A page that no monitor watches lives by people's words alone: there the publisher's own sign of life is what keeps it fresh.
+    """
+    watched = select(monitors.c.id).where(monitors.c.archived_at.is_(None), monitors.c.paused == False).limit(1)  # noqa: E712 - SQL
+    names = ["checker"] if conn.execute(watched).first() else ["checker", "publisher"]
+    return conn.execute(select(func.max(heartbeats.c.at)).where(heartbeats.c.name.in_(names))).scalar_one_or_none()
 
 
 def _updated_at(conn: Connection, everything: tuple[ComponentView, ...]) -> datetime:

@@ -59,6 +59,13 @@ def test_a_start_with_a_bad_file_ends_with_the_place_of_each_mistake(tmp_path):
     assert "wallet.yaml:7:" in done.stdout + done.stderr
 
 
+def test_a_page_without_monitors_lives_by_peoples_words_and_is_not_blind(home):
+    live = home.wait_for(lambda: home.get("/live.json").json()["verdict"] == "ok" and home.get("/live.json").json())
+
+    assert not live.get("blind")
+    assert "转账" in home.get("/zh-Hans/").text
+
+
 def test_the_exit_is_clean_and_the_next_start_finds_everything(home):
     ref = home.cli("notice", "declare", "--component", "transfers", "--title-en", "Slow", "--title-zh", "变慢",
                    "--body-en", "We look.", "--body-zh", "正在查看。")  # fmt: skip

@@ -65,7 +65,6 @@ def test_a_migration_of_a_used_database_leaves_a_backup(empty_sqlite, tmp_path, 
     with empty_sqlite.write() as conn:
         conn.execute(meta.insert().values(name="page", value={"kept": True}))
         conn.execute(text("UPDATE alembic_version SET version_num='0005'"))
-        conn.execute(text("DROP TABLE schedule_state"))
         for name in ("idempotency_keys", "rate_buckets", "keys", "leases", "heartbeats", "run_requests"):
             conn.execute(text(f"DROP TABLE {name}"))
         conn.execute(text("ALTER TABLE meta RENAME TO old_meta"))

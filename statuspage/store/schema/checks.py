@@ -35,9 +35,7 @@ transitions = table(
     Column("error_class", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("evidence", Json, nullable=False),
-    Column("notice_id", Big),
     Index("ix_transitions_monitor_at", "monitor_id", "at"),
-    Index("ix_transitions_notice_id", "notice_id"),
 )
 
 # Raw rows: outcome 0 up, 1 degraded, 2 down, 3 unknown; region is a small number from `regions`.

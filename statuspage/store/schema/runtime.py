@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, Text
+from sqlalchemy import Column, Text
 
 from statuspage.store.schema.base import row_id, table, text_id
 from statuspage.store.types import Big, Json, UtcTime
@@ -55,11 +55,4 @@ run_requests = table(
     Column("asked_at", UtcTime, nullable=False),
     Column("done_at", UtcTime),
     Column("result", Json),
-)
-
-schedule_state = table(
-    "schedule_state",
-    text_id("job"),
-    Column("ran_at", UtcTime, nullable=False),
-    Column("detail", Integer, nullable=False),
 )

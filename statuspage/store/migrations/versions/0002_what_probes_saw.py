@@ -100,12 +100,10 @@ def upgrade() -> None:
         sa.Column("error_class", sa.Text, nullable=False),
         sa.Column("message", sa.Text, nullable=False),
         sa.Column("evidence", sa.Text, nullable=False),
-        sa.Column("notice_id", BIG),
         sa.PrimaryKeyConstraint("id", name="pk_transitions"),
         sqlite_strict=True,
     )
     op.create_index("ix_transitions_monitor_at", "transitions", ["monitor_id", "at"])
-    op.create_index("ix_transitions_notice_id", "transitions", ["notice_id"])
 
 
 def downgrade() -> None:

@@ -73,18 +73,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_run_requests"),
         sqlite_strict=True,
     )
-    op.create_table(
-        "schedule_state",
-        sa.Column("job", sa.Text),
-        sa.Column("ran_at", BIG, nullable=False),
-        sa.Column("detail", sa.Integer, nullable=False),
-        sa.PrimaryKeyConstraint("job", name="pk_schedule_state"),
-        sqlite_strict=True,
-    )
 
 
 def downgrade() -> None:
-    op.drop_table("schedule_state")
     op.drop_table("run_requests")
     op.drop_table("rate_buckets")
     op.drop_table("meta")
