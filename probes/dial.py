@@ -7,7 +7,9 @@ import socket
 import time
 
 from probes import guard
+from probes.options import Problem
 from probes.run import Run
+from probes.secrets_at_use import has_reference
 
 _HOST_AND_PORT_MESSAGE = "must be host:port, an IPv6 address in brackets"
 
@@ -20,6 +22,16 @@ def host_and_port(target: str, default_port: int | None = None) -> tuple[str, in
     if not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65536 or (":" in host and host[:1] != "["):
         raise guard.Refused(_HOST_AND_PORT_MESSAGE)
     return guard.plain_host(host), int(port)
+
+
+def address_problems(target: str, default_port: int | None = None) -> list[Problem]:
+    """What is wrong with a target that is an address, at path `address`. A reference is checked when it is used."""
+    if not has_reference(target):
+        try:
+            host_and_port(target, default_port)
+        except guard.Refused as error:
+            return [(("address",), str(error))]
+    return []
 
 
 async def connect(run: Run, host: str, port: int) -> socket.socket:

@@ -69,6 +69,11 @@ PROBES: dict[str, Probe] = {
         ("flow", "probes.flow"),
         ("upstream", "probes.upstream"),
         ("websocket", "probes.websocket"),
+        ("smtp", "probes.smtp"),
+        ("redis", "probes.redis"),
+        ("postgres", "probes.postgres"),
+        ("prometheus", "probes.prometheus"),
+        ("domain", "probes.domain"),
         ("evm", "probes.chains.evm"),
     )
 }

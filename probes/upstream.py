@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from probes import expect, feed, http
+from probes import document, expect, feed, guard, http
 from probes.options import Option, Problem, a_duration, a_text, duration_s, problems, take_target, texts_by_name
 from probes.result import CheckResult, Outcome
-from probes.run import Failed, Run, explain
+from probes.run import Run
 from probes.spec import ProbeSpec
-from probes.transfer import Transfer
 
 _SUMMARY = "/api/v2/summary.json"
-_MAX_BODY = 1024 * 1024
-_REDIRECTS = 3
 _FEED_AGE_S = 86400.0
 
 # https://support.atlassian.com/statuspage/docs/use-the-public-status-api: indicator of a page, status of a component
@@ -65,43 +61,13 @@ def authority(spec: ProbeSpec) -> str:
 async def check(spec: ProbeSpec, run: Run) -> CheckResult:
     """Fetch and read the page. That it cannot be reached says nothing of the partner."""
     try:
-        body = await _fetch(spec, run)
+        url = guard.parse_url(run.vault.resolve(spec.target))
+        if url.path == "/":
+            url = url._replace(path=_SUMMARY)
+        _status, body = await document.fetch(run, url, run.vault.resolve_all(spec.options))
         return _judge(spec, run, body)
     except Exception as error:  # noqa: BLE001 - whatever happened, the partner's state is not known
-        failed = explain(error)
-        return run.result("unknown", failed.error_class, f"the partner's state cannot be read: {failed}")
-
-
-async def _fetch(spec: ProbeSpec, run: Run) -> bytes:
-    """The document. Raises Failed and what `http.send` raises."""
-    options = run.vault.resolve_all(spec.options)
-    request = http.make_request(
-        run.vault.resolve(spec.target),
-        {name: options[name] for name in ("headers", "ca_file") if name in options} | {"max_body": _MAX_BODY},
-    )
-    if request.url.path == "/":
-        request = replace(request, url=request.url._replace(path=_SUMMARY))
-    for hop in range(_REDIRECTS + 1):
-        transfer = await http.send(request, run)
-        try:
-            location = transfer.headers().get("location") if 300 <= transfer.status < 400 else None
-            if location is None or hop == _REDIRECTS:
-                return _body(transfer, run)
-            request = http.redirected(request, location, transfer.status)
-        finally:
-            run.client.release(transfer)
-    raise AssertionError
-
-
-def _body(transfer: Transfer, run: Run) -> bytes:
-    run.evidence["status"] = transfer.status
-    if transfer.status != 200:
-        broken = Failed("unknown", "status", f"status is {transfer.status}")
-        raise broken
-    if transfer.body_capped:
-        broken = Failed("unknown", "body_cap", "it is longer than 1 MiB")
-        raise broken
-    return bytes(transfer.body)
+        return document.unknown(run, "the partner's state", error)
 
 
 def _judge(spec: ProbeSpec, run: Run, body: bytes) -> CheckResult:
