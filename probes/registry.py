@@ -75,5 +75,6 @@ PROBES: dict[str, Probe] = {
         ("prometheus", "probes.prometheus"),
         ("domain", "probes.domain"),
         ("evm", "probes.chains.evm"),
+        ("chain", "probes.chain"),
     )
 }

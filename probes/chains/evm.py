@@ -49,7 +49,7 @@ def _an_amount(value: object) -> list[Problem]:
     return [] if good else [((), "must be an amount above 0, in whole coins")]
 
 
-_CANARY = (
+CANARY = (
     Option("address", "an address that always holds funds", _an_address),
     Option("min_balance", "down when its balance is below this, in whole coins", _an_amount, "any"),
 )
@@ -64,8 +64,8 @@ OPTIONS = (
     Option(
         "canary",
         "a balance that never is zero: catches a node that answers from nothing",
-        inside(_CANARY),
-        inner=_CANARY,
+        inside(CANARY),
+        inner=CANARY,
     ),
     Option("headers", "request headers", texts_by_name),
     Option("ca_file", "PEM file with the authorities to trust instead of the system's", a_text),

@@ -122,6 +122,8 @@ def outcome_of(verdict: Verdict) -> tuple[Outcome, str | None]:
     mild, severe, error_class, _ = _MEANING[verdict.state]
     outcome = severe if verdict.severe else mild
     reason = verdict.finding.error_class if verdict.finding.state == verdict.state else None
+    if verdict.state == OWN_ENDPOINT_OVERLOADED and reason == "rate_limited":
+        reason = "overloaded"  # as of an own endpoint that is watched alone
     return outcome, None if error_class is None else reason or error_class
 
 

@@ -194,7 +194,7 @@ class _Tree:
         self.path: list[str] = []
 
     def walk(self) -> Finding:
-        if not self.has_live:
+        if not self.has_live or self._fails_alone():
             return self._nobody()
         if self.group.fault or (
             self.own and not self.group.records and all(_ahead(each, self.limits) for each in self.own)
@@ -204,6 +204,11 @@ class _Tree:
         if not self.group.records:
             return self._without_quorum()
         return self._chain() or self._own_node() or self._load()
+
+    def _fails_alone(self) -> bool:
+        """Without references there is nothing to weigh: what the newest poll says of the own endpoint holds."""
+        newest = self.polls[-1].records
+        return all(each.role == "own" for each in newest) and not any(each.ok and each.chain_id_ok for each in newest)
 
     def _note(self, text: str) -> None:
         self.path.append(text)

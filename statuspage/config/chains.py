@@ -1,4 +1,4 @@
-"""What `chains:` brings: one component per chain, and for families that this release can watch one monitor per own endpoint."""
+"""What `chains:` brings: one component per chain, and one monitor that compares all of its endpoints."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from probes.registry import PROBES
 from statuspage.config.catalogue import Chain
 from statuspage.config.kinds import Check, Finding, nearest, read_check
 from statuspage.config.positions import Path, plain, read
 
 # Words for chains whose names in the registry are not by language, and for the group that chains get when the file has none.
 GROUP_NAMES = {"en": "Networks", "zh-Hans": "公链网络"}
+# Families the probes can ask; a name that is none of them is shown and not watched. Of probes only the registry may be imported.
+FAMILIES = ("evm", "bitcoin", "tron", "solana", "aptos", "substrate", "antelope")
+_FACTS = ("block_s", "lag_blocks", "lag_s", "halt_s", "slow_s", "slow_factor", "empty_blocks", "cluster_delta")
+_ENDPOINT = ("url", "role", "supplier", "headers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,14 @@ def monitors_of(chains: Any) -> tuple[dict[str, ChainMonitor], list[Finding], li
             errors.append((path, _stranger(name)))
         elif not isinstance(family, str):
             continue  # the schema says what to write
-        elif family not in PROBES:
+        elif family not in FAMILIES:
             warnings.append((path, f"shown, but not watched: this release has no check for the {family} family"))
         else:
-            found, wrong = _endpoints(name, chain, family)
-            monitors |= found
+            found, wrong = _monitor(name, chain, family)
             errors += wrong
-            if not found and not wrong:
+            if found:
+                monitors[found.id] = found
+            elif not wrong:
                 warnings.append((path, "shown, but not watched: it has no endpoint with `role: own`"))
     return monitors, errors, warnings
 
@@ -83,47 +87,61 @@ def _stranger(name: str) -> str:
     return f"this chain is not in the registry{nearest(name, registry())}: add `family: evm` and `id: <chain id>`"
 
 
-def _endpoints(name: str, chain: dict[str, Any], family: str) -> tuple[dict[str, ChainMonitor], list[Finding]]:
-    monitors: dict[str, ChainMonitor] = {}
-    findings: list[Finding] = []
-    endpoints = chain.get("endpoints")
-    for index, endpoint in enumerate(endpoints if isinstance(endpoints, list) else ()):
-        if (
-            not isinstance(endpoint, dict)
-            or endpoint.get("role", "own") != "own"
-            or not isinstance(endpoint.get("url"), str)
-        ):
-            continue
-        place: Path = ("chains", name, "endpoints", index, "url")
-        check, found = read_check(family, _value(name, chain, endpoint), place)
-        findings += [_placed(name, place, path, message) for path, message in found]
-        if check:
-            number = "" if not monitors else f"-{len(monitors) + 1}"
-            supplier = endpoint.get("supplier")
-            own = ChainMonitor(f"{name}-own{number}", name, check, supplier if isinstance(supplier, str) else "")
-            monitors[own.id] = own
-    return monitors, findings
+def _monitor(name: str, chain: dict[str, Any], family: str) -> tuple[ChainMonitor | None, list[Finding]]:
+    """The monitor of all endpoints that can be read, and what the probe says against them."""
+    given = chain.get("endpoints")
+    places = [
+        (index, endpoint)
+        for index, endpoint in enumerate(given if isinstance(given, list) else ())
+        if isinstance(endpoint, dict) and isinstance(endpoint.get("url"), str)
+    ]
+    own = [(index, endpoint) for index, endpoint in places if endpoint.get("role", "own") == "own"]
+    if not own:
+        return None, []
+    path: Path = ("chains", name)
+    check, found = read_check("chain", _value(name, chain, family, [endpoint for _, endpoint in places]), path)
+    findings = [(_placed(path, inner[2:], [index for index, _ in places]), message) for inner, message in found]
+    if check is None:
+        return None, findings
+    named = {endpoint.get("supplier") for _, endpoint in own}
+    supplier = named.pop() if len(named) == 1 else ""
+    return ChainMonitor(f"{name}-own", name, check, supplier if isinstance(supplier, str) else ""), findings
 
 
-def _placed(name: str, place: Path, path: Path, message: str) -> Finding:
-    """What the probe says against a key of the chain belongs there; anything else to the endpoint."""
-    inner = path[len(place) :]
-    if inner[:1] == ("headers",):
-        return (*place[:-1], *inner), message
-    return (("chains", name, *inner) if inner and inner[0] in Chain.model_fields else place), message
+def _placed(path: Path, inner: Path, indexes: list[int]) -> Path:
+    """What the probe says against a key of the chain belongs there; anything else to the first own endpoint's chain."""
+    if inner[:1] == ("endpoints",) and len(inner) > 1 and isinstance(inner[1], int):
+        return (*path, "endpoints", indexes[inner[1]], *(inner[2:] or ("url",)))
+    if inner[:1] == ("chain_id",):
+        inner = ("id", *inner[1:])
+    return (*path, *inner) if inner and inner[0] in Chain.model_fields else path
 
 
-def _value(name: str, chain: dict[str, Any], endpoint: dict[str, Any]) -> dict[str, Any]:
-    """What the probe of the family reads: the registry's facts, the file's over them."""
+def _value(name: str, chain: dict[str, Any], family: str, endpoints: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the probe reads: the registry's facts, the file's over them."""
     facts = registry().get(name, {})
-    value: dict[str, Any] = {"url": endpoint["url"]}
-    chain_id = chain.get("id", facts.get("id"))
-    if isinstance(chain_id, int):
-        value["chain_id"] = chain_id
-    lag_s = facts.get("lag_s")
-    if isinstance(lag_s, list) and len(lag_s) == 2:
-        value |= {"head_age_degraded": f"{lag_s[0]}s", "head_age_down": f"{lag_s[1]}s"}
-    value |= {key: chain[key] for key in ("head_age_degraded", "head_age_down", "canary") if chain.get(key) is not None}
-    if endpoint.get("headers"):
-        value["headers"] = endpoint["headers"]
+    value: dict[str, Any] = {"name": name, "family": family}
+    identity = chain.get("id", facts.get("id", facts.get("identity")))
+    if isinstance(identity, int | str):
+        value["chain_id"] = identity
+    value |= {key: facts[key] for key in _FACTS if facts.get(key) is not None}
+    if facts.get("poisson"):
+        value["memoryless"] = True
+    finality = facts.get("finality") or {}
+    if "warn_s" in finality:
+        value["finality_warn_s"] = finality["warn_s"]
+    if finality.get("tag") == "safe":
+        value["final_tag"] = "safe"
+    # Where blocks come at random or not at all for a while, an age that means a lag elsewhere means nothing.
+    ages = facts.get("lag_s")
+    if facts.get("poisson"):
+        ages = [facts.get("slow_s", 5400), facts.get("halt_s", 10800)]
+    elif facts.get("empty_blocks") is False:
+        ages = [facts.get("halt_s", 300), 4 * facts.get("halt_s", 300)]
+    if isinstance(ages, list) and len(ages) == 2:
+        value |= {"head_age_degraded": f"{ages[0]}s", "head_age_down": f"{ages[1]}s"}
+    value |= {key: chain[key] for key in ("head_age_degraded", "head_age_down") if chain.get(key) is not None}
+    if family == "evm" and chain.get("canary") is not None:
+        value["canary"] = chain["canary"]
+    value["endpoints"] = [{key: each[key] for key in _ENDPOINT if each.get(key)} for each in endpoints]
     return value

@@ -190,7 +190,7 @@ def test_a_mistake_hides_no_other_one_of_the_same_part():
         (BASE.replace("https", "http"), "1:20: page.url: warning: readers should reach the page over https"),
         (BASE + "channels: {email: {smtp: 'smtp://a', from: a@b.example}}\n", "channels.email: warning: this release does not"),
         (PAGE, "1:1: page: warning: the page shows nothing yet"),
-        (BASE + "chains:\n  tron: {family: tron, endpoints: [{url: 'https://a.b'}]}\n", "6:3: chains.tron: warning: shown, but not watched"),
+        (BASE + "chains:\n  tron: {family: gopher, endpoints: [{url: 'https://a.b'}]}\n", "6:3: chains.tron: warning: shown, but not watched"),
     ],
 )
 def test_what_is_hardly_meant_is_a_warning_only(text, expected):

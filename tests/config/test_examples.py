@@ -55,9 +55,10 @@ def test_the_shape_brings_the_expected_rows():
     assert list(rows["components"]) == ["transfers", "login", "bank_cards", "ethereum", "tron"]
     assert rows["components"]["ethereum"]["names"] == {"zh-Hans": "以太坊", "en": "Ethereum"}
     assert rows["components"]["tron"]["group_id"] == "networks"
-    assert list(rows["monitors"]) == ["transfers-api", "transfers-flow", "login-api", "bank-status", "ethereum-own"]
+    assert list(rows["monitors"]) == ["transfers-api", "transfers-flow", "login-api", "bank-status", "ethereum-own", "tron-own"]
     ethereum = rows["monitors"]["ethereum-own"]
-    assert (ethereum["component_id"], ethereum["kind"], ethereum["target"]) == ("ethereum", "evm", "${env:ETH_RPC_OWN}")
+    assert (ethereum["component_id"], ethereum["kind"], ethereum["target"]) == ("ethereum", "chain", "ethereum")
+    assert ethereum["options"]["endpoints"][0]["url"] == "${env:ETH_RPC_OWN}"
     assert ethereum["options"]["chain_id"] == 1
     assert ethereum["options"]["head_age_down"] == "180s"
     assert ethereum["options"]["canary"]["address"] == "0x00000000219ab540356cBB839Cbe05303d7705Fa"

@@ -140,7 +140,8 @@ SCENARIOS = {
     "finality waits": (each(OWN, final("ref-a", 1600), final("ref-b", 1700)), ETHEREUM, 150, "FINALITY_DELAYED"),
     "one reference says finality waits": (each(OWN, final("ref-a", 900), final("ref-b", 9000)), ETHEREUM, 150, "OK"),
     "an estimate of finality": (
-        each(OWN, final("ref-a", 1600, final_is_estimate=True), final("ref-b", 1700, final_is_estimate=True)), ETHEREUM, 150, "OK"),
+        each(OWN, final("ref-a", 1600, final_is_estimate=True), final("ref-b", 1700, final_is_estimate=True)), ETHEREUM, 150,
+        "OK"),
     "own behind": (each(named(well, "own-1", behind=7), A, B), ETHEREUM, 150, "OWN_NODE_BEHIND"),
     "own a little behind": (each(named(well, "own-1", behind=3), A, B), ETHEREUM, 150, "OK"),
     "own late by time alone": (
@@ -238,7 +239,7 @@ def test_a_cold_start_says_unknown_until_a_bad_state_is_confirmed():
         (each(hashed("own-1", "0xbad"), hashed("ref-a", "0x1"), hashed("ref-b", "0x1")),
          ("down", "node_behind"), "partial_outage"),
         (each(dead("own-1", "refused"), A, B), ("down", "refused"), "partial_outage"),
-        (sometimes, ("degraded", "rate_limited"), "degraded"),
+        (sometimes, ("degraded", "overloaded"), "degraded"),
         (each(dead("own-1", "auth"), A, B), ("unknown", "auth"), "unknown"),
         (each(named(frozen, "own-1", age_s=-50)), ("degraded", "head_stale"), "unknown"),
         (each(STALE), ("down", "head_stale"), "unknown"),
