@@ -74,6 +74,7 @@ PROBES: dict[str, Probe] = {
         ("postgres", "probes.postgres"),
         ("prometheus", "probes.prometheus"),
         ("domain", "probes.domain"),
+        ("icmp", "probes.icmp"),
         ("evm", "probes.chains.evm"),
         ("chain", "probes.chain"),
     )
