@@ -349,7 +349,9 @@ class _Tree:
 
     def _load(self) -> Finding:
         share, reason = self._errors()
-        if share > _ERROR_SHARE:
+        newest = [each for each in self.polls[-1].records if each.role == "own"]
+        all_fail = bool(newest) and all(not each.ok and each.error_class in _BAD for each in newest)
+        if share > _ERROR_SHARE or all_fail:
             self._note(f"{share:.0%} of own answers failed ({reason}) while the references answer")
             return self._end(OWN_ENDPOINT_OVERLOADED, severe=not self.own, error_class=reason)
         pressed = self.memory.pressed_since_ms

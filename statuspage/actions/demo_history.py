@@ -33,7 +33,7 @@ _OUTCOME = {
     status.OPERATIONAL: "up", status.DEGRADED: "degraded", status.PARTIAL: "down", status.MAJOR: "down",
     status.MAINTENANCE: "down",
 }  # fmt: skip
-_BASE_MS = {"tcp": 2, "tls": 9, "dns": 5, "evm": 38}  # on loopback; http 24
+_BASE_MS = {"tcp": 2, "tls": 9, "dns": 5, "evm": 38, "chain": 38}  # on loopback; http 24
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,6 +253,18 @@ def test_a_state_has_its_outcome_and_status(world, outcome, status):
     assert component_status_of(last) == status
 
 
+def test_an_own_endpoint_that_dies_is_told_within_75_seconds_without_a_time_of_not_knowing():
+    def world(at_s):
+        return three(failed("own-1", at_s, "refused") if at_s > START + 300 else well("own-1", at_s), at_s)
+
+    found = play(world, seconds=420)
+
+    states = [one.state for one in found]
+    assert set(states) == {"OK", "OWN_ENDPOINT_OVERLOADED"}
+    assert states.index("OWN_ENDPOINT_OVERLOADED") * 15 - 300 <= 75
+    assert outcome_of(found[-1]) == ("down", "refused")
+
+
 def test_the_path_tells_the_questions_in_order():
     last = play(each(named(well, "own-1", behind=7), A, B))[-1]
 
