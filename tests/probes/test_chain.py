@@ -9,6 +9,7 @@ import time
 import pytest
 
 from probes import chain
+from probes.engine import Engine
 from probes.registry import PROBES
 from probes.run import Run
 from probes.spec import ProbeSpec
@@ -76,6 +77,7 @@ class Watch:
         self.nodes, self.at = nodes, NOW
         self.spec = ProbeSpec("ethereum-own", "chain", target, options, timeout_s=3.0, allow_networks=("127.0.0.0/8",))
         self.plan = None
+        self.detail = False
 
     def poll(self, times=1, step=15):
         results = []
@@ -88,7 +90,7 @@ class Watch:
 
     async def _once(self):
         client = Client()
-        run = Run(self.spec, client, plan=self.plan)
+        run = Run(self.spec, client, plan=self.plan, detail=self.detail)
         run.begin(self.at * 1000, 0.0)
         try:
             return await chain.check(self.spec, run)
@@ -226,15 +228,48 @@ def test_a_mute_endpoint_holds_nobody_beyond_the_deadline(nodes, serve, first):
     assert [each["ok"] for each in result.evidence["endpoints"]].count(True) == 2
 
 
-def test_secrets_in_addresses_and_headers_never_show(nodes, monkeypatch):
+@pytest.mark.parametrize("detail", [False, True])
+def test_secrets_in_addresses_and_headers_never_show(nodes, monkeypatch, detail):
     monkeypatch.setenv("CHAIN_RPC_KEY", "k3y-0f-ours")
     options = options_of(nodes, "own")
     options["endpoints"][0] |= {"url": nodes["own"].url + "${env:CHAIN_RPC_KEY}", "headers": {"X-Own": "${env:CHAIN_RPC_KEY}"}}
     nodes["own"].status = "503 k3y-0f-ours"
 
-    result = Watch(nodes, options).poll()
+    watch = Watch(nodes, options)
+    watch.detail = detail
+
+    result = watch.poll()
 
     assert "k3y-0f-ours" not in json.dumps(result.to_json())
+    assert ("request" in result.evidence["endpoints"][0]) is detail
+
+
+def test_the_engine_keeps_what_a_chain_taught_us_and_sees_its_node_die(nodes, until):
+    results = []
+    options = options_of(nodes, "own", "a", "b")
+    alone = options_of(nodes, "own")
+    networks = ("127.0.0.0/8",)
+    specs = [
+        ProbeSpec(name, "chain", "ethereum", each, interval_s=0.2, retry_s=0.2, timeout_s=1.0, allow_networks=networks)
+        for name, each in (("compared", options), ("alone", alone))
+    ]
+    engine = Engine(specs, results.extend, now_ms=lambda: int(time.time() * 1000), allow_networks=networks)
+    began = int(time.time())
+    for node in nodes.values():
+        node.now = began
+
+    engine.start()
+    try:
+        until(lambda: sum(each.monitor_id == "compared" for each in results) >= 4)
+        until(lambda: any(len(calls) == 6 for calls in nodes["a"].bodies))
+        nodes["own"].server.__exit__()
+        until(lambda: [each.outcome for each in results if each.monitor_id == "alone"][-1:] == ["down"])
+    finally:
+        engine.stop()
+
+    compared = [each.evidence["state"] for each in results if each.monitor_id == "compared"]
+    assert set(compared) == {"OK"}  # a minute has not passed
+    assert not [each for each in results if each.error_class == "internal"]
 
 
 @pytest.mark.parametrize(
