@@ -23,6 +23,8 @@ def accept_of(request):
 
 def upgrade(connection, *extra, accept=None):
     request = connection.recv(65536)
+    if not request:
+        raise ConnectionResetError  # the probe has hung up, as it does on a bad certificate
     lines = [b"HTTP/1.1 101 Switching Protocols", b"upgrade: WebSocket", b"Connection: Upgrade"]
     lines += [b"Sec-WebSocket-Accept: " + (accept or accept_of(request)), *extra]
     connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n")
@@ -31,7 +33,10 @@ def upgrade(connection, *extra, accept=None):
 
 def take(connection):
     """Opcode and unmasked payload of one small frame of the client."""
-    first, second = connection.recv(1)[0], connection.recv(1)[0]
+    head = connection.recv(1) + connection.recv(1)
+    if len(head) < 2:
+        raise ConnectionResetError
+    first, second = head
     assert second & 0x80, "a client must mask"
     size = second & 0x7F
     if size == 126:
