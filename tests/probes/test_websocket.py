@@ -61,7 +61,7 @@ def url(server):
     return server.url.replace("http", "ws") + "prices?a=1"
 
 
-def test_a_handshake_is_up_and_ends_politely(serve, probe):
+def test_a_handshake_is_up_and_ends_politely(serve, probe, until):
     ends = []
 
     def behave(connection):
@@ -71,10 +71,12 @@ def test_a_handshake_is_up_and_ends_politely(serve, probe):
     server = serve(behave)
 
     result = probe("websocket", url(server), {"headers": {"Origin": "https://wallet.example"}, "bearer": "tok-1234"})
+    until(lambda: ends)
 
     assert verdict(result) == ("up", None), result.message
     assert server.requests[0].startswith(b"GET /prices?a=1 HTTP/1.1\r\nHost: 127.0.0.1:")
     assert b"\r\nOrigin: https://wallet.example\r\nAuthorization: Bearer tok-1234\r\n" in server.requests[0]
+    assert ends == [(8, struct.pack("!H", 1000))]
     assert {"connect", "first_byte", "total"} <= set(result.phases)
 
 
