@@ -46,7 +46,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<![\w+])\+[1-9](?:[ ().-]{0,2}\d){6,14}(?!\d)"), HIDDEN),  # E.164, with the gaps people put in
     (re.compile(r"(?<![\w.+-])1[3-9]\d{9}(?![\w.])"), HIDDEN),  # a mainland mobile number without its country
     # Chat webhooks and push endpoints are their own password: a long mixed segment of a path.
-    (re.compile(r"(?<=/)(?=[\w:~.-]*\d)(?=[\w:~.-]*[A-Za-z])(?![0-9a-f]{64}\b)[\w:~-][\w:~.-]{19,}"), HIDDEN),
+    # Not in the path of a .yaml file: an error in wallet.yaml must say where it is.
+    (re.compile(r"(?<=/)(?=[\w:~.-]*\d)(?=[\w:~.-]*[A-Za-z])(?![0-9a-f]{64}\b)[\w:~-][\w:~.-]{19,}(?![^\s:]*\.ya?ml\b)"), HIDDEN),
     (re.compile(r"(?<![\w-])(?![0-9a-fA-F]{43})[A-Za-z0-9_-]{43}(?![\w-])"), HIDDEN),  # domain.sealing.new_token
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
