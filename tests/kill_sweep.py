@@ -46,7 +46,7 @@ allow_networks: [127.0.0.0/8]
 webhooks:
   - {url: "%s"}
 """
-QUIET_S = 20
+QUIET_S = 90
 STEPS = ("before the answer", "answered, not told", "told, not on the page", "told and published")
 _TIDY_EVERY = 8  # notices that stay open, so that the page keeps its size
 
