@@ -200,6 +200,9 @@ class Sweep:
             return int(conn.exec_driver_sql("SELECT count(*) FROM notices WHERE status = 'resolved'").scalar() or 0)
 
     def _is_published(self, title: str) -> bool:
+        # A kill may strike in the moment between the look at the process and strace's detaching: that is one more restart.
+        if self.home.process.poll() is not None:
+            self.home.start()
         answers = [self.home.get(path) for path in ("/en/", "/en/history.atom", "/api/v2/incidents/unresolved.json")]
         live = self.home.get("/live.json").json()
         return all(answer.ok and title in answer.text for answer in answers) and live["verdict"] != "operational"
