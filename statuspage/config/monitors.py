@@ -25,11 +25,14 @@ from statuspage.config.fields import (
 
 
 def _regions(value: object) -> object:
-    if value in ("all", "any"):
+    if value == "all":
         return value
     if not isinstance(value, list) or not value:
         refuse("write all, or a list of regions such as [hk, sg]")
-    return [identifier(item) for item in value]
+    names = [identifier(item) for item in value]
+    if len(set(names)) < len(names):
+        refuse("name each region once: a region has one vote")
+    return names
 
 
 def _quorum(value: object) -> object:

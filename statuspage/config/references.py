@@ -77,6 +77,7 @@ def _monitors(data: Mapping[str, Any], shown: Mapping[str, object], derived: Map
         if isinstance(parent, str):
             parents[name] = parent
         yield from _too_slow(path, monitor, data)
+        yield from _too_many(path, monitor, data)
     for circle in _circles(parents):
         yield (
             ("monitors", circle[0], "depends_on"),
@@ -112,6 +113,16 @@ def _too_slow(path: Path, monitor: Mapping[str, Any], data: Mapping[str, Any]) -
         return
     if longer:
         yield (*path, "timeout"), f"a check must end before the next begins: at most the interval, {interval}"
+
+
+def _too_many(path: Path, monitor: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[Finding]:
+    """A quorum that its regions can never reach would never say down."""
+    defaults = _dict(data.get("defaults"))
+    regions, quorum = (monitor.get(key, defaults.get(key)) for key in ("regions", "quorum"))
+    if isinstance(regions, list) and isinstance(quorum, int) and quorum > len(regions):
+        place = next((key for key in ("quorum", "regions") if key in monitor), None)
+        if place:
+            yield (*path, place), f"{len(regions)} regions can never make a quorum of {quorum}"
 
 
 def _renames(data: Mapping[str, Any]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from statuspage.config import chains
 from statuspage.config.chains import ChainMonitor
 from statuspage.config.check import Config
 from statuspage.config.kinds import Check
-from statuspage.config.monitors import Defaults, Monitor
+from statuspage.config.monitors import Confirm, Defaults, Monitor
 from statuspage.config.references import NETWORKS, component_of
 from statuspage.domain.configuration import Wanted
 
@@ -74,6 +74,8 @@ def _monitor(
     monitor: Monitor, check: Check, defaults: Defaults, networks: list[str], languages: list[str], name: str
 ) -> dict[str, Any]:
     interval_ms = monitor.interval or defaults.interval
+    # A heartbeat's grace is its confirmation: late or failed is so at once, unless the monitor itself says otherwise.
+    confirm = Confirm(failures=1, successes=1) if check.kind == "heartbeat" else defaults.confirm
     return {
         "component_id": monitor.component,
         "names": monitor.name or dict.fromkeys(languages, name),
@@ -82,12 +84,14 @@ def _monitor(
         # An inherited time-out or retry that is longer than a short interval would only overlap: it is cut.
         "timeout_ms": monitor.timeout or min(defaults.timeout, interval_ms),
         "retry_ms": min(monitor.retry or defaults.retry, interval_ms),
-        "failures": monitor.confirm.failures or defaults.confirm.failures,
-        "successes": monitor.confirm.successes or defaults.confirm.successes,
+        "failures": monitor.confirm.failures or confirm.failures,
+        "successes": monitor.confirm.successes or confirm.successes,
         "when_down": monitor.when_down,
         "publish": monitor.publish or defaults.publish,
         "depends_on": monitor.depends_on,
         "supplier": monitor.supplier,
+        "regions": monitor.regions or defaults.regions,
+        "quorum": monitor.quorum or defaults.quorum,
         "allow_networks": networks,
         "paused": monitor.paused,
     }  # fmt: skip
@@ -129,9 +133,4 @@ def _settings(config: Config) -> dict[str, Any]:
             for name, chain in document.chains.items()
         },
         "maintenance": [window.stored(page.time_zone) for window in document.maintenance],
-        "regions": {
-            name: {"regions": monitor.regions or document.defaults.regions, "quorum": monitor.quorum or document.defaults.quorum}
-            for name, monitor in document.monitors.items()
-            if monitor.regions is not None or monitor.quorum is not None
-        },
     }  # fmt: skip

@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, Integer, Table, bindparam, func, inse
 from statuspage.domain.configuration import Stored
 from statuspage.store.schema.base import metadata
 from statuspage.store.schema.catalogue import component_groups, components, monitors
-from statuspage.store.schema.checks import monitor_states
+from statuspage.store.schema.checks import judgements, monitor_states
 from statuspage.store.schema.delivery import subscriptions
 from statuspage.store.schema.runtime import meta, run_requests
 
@@ -60,7 +60,8 @@ def archive(conn: Connection, noun: str, row_id: str, at: datetime) -> None:
 
 def forget_state(conn: Connection, monitor_id: str) -> None:
     """Drop what is known of a monitor that checks no more."""
-    conn.execute(monitor_states.delete().where(monitor_states.c.monitor_id == monitor_id))
+    for known in (monitor_states, judgements):
+        conn.execute(known.delete().where(known.c.monitor_id == monitor_id))
 
 
 def next_monitor_no(conn: Connection) -> int:

@@ -32,10 +32,16 @@ class Monitor:
     publish: str
     depends_on: str | None
     supplier: str
+    regions: str | tuple[str, ...]
+    quorum: str | int
     allow_networks: tuple[str, ...]
     component_names: dict[str, str]
     symptoms: tuple[str, ...]
     template: str
+
+    def is_watched_from(self, region: str) -> bool:
+        """Whether `region` is to check it, and has a vote."""
+        return self.regions == "all" or region in self.regions
 
 
 def active(conn: Connection) -> dict[str, Monitor]:
@@ -51,9 +57,8 @@ def active(conn: Connection) -> dict[str, Monitor]:
 
 def _monitor(row: RowMapping) -> Monitor:
     values = {name: row[name] for name in Monitor.__dataclass_fields__}
-    return Monitor(
-        **{**values, "allow_networks": tuple(row["allow_networks"] or ()), "symptoms": tuple(row["symptoms"] or ())}
-    )
+    lists = {name: tuple(row[name] or ()) for name in ("allow_networks", "symptoms")}
+    return Monitor(**{**values, **lists, "regions": row["regions"] if row["regions"] == "all" else tuple(row["regions"])})
 
 
 def state_rows(conn: Connection) -> list[RowMapping]:

@@ -113,6 +113,10 @@ BAD = [
     (BASE + f"monitors:\n  a: {{component: login, depends_on: b, {HTTP}}}\n  b: {{component: login, depends_on: a, {HTTP}}}\n",
      "6:37: monitors.a.depends_on: this goes in a circle (a -> b -> a)"),
     (BASE + f"monitors:\n  m: {{component: login, regions: hk, {HTTP}}}\n", "6:34: monitors.m.regions: write all, or a list"),
+    (BASE + f"monitors:\n  m: {{component: login, regions: [hk, hk], {HTTP}}}\n", "monitors.m.regions: name each region once"),
+    (BASE + f"monitors:\n  m: {{component: login, regions: [hk, sg], quorum: 3, {HTTP}}}\n", "monitors.m.quorum: 2 regions can never"),
+    (BASE + f"defaults: {{quorum: 3}}\nmonitors:\n  m: {{component: login, regions: [hk, sg], {HTTP}}}\n",
+     "monitors.m.regions: 2 regions can never"),
     (BASE + f"monitors:\n  m: {{component: login, quorum: most, {HTTP}}}\n", "6:33: monitors.m.quorum: write majority, all, any"),
     (BASE + "defaults: {self_test: [one.example]}\n", "5:24: defaults.self_test.0: write an address"),
     # chains

@@ -1,15 +1,20 @@
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
+from stage import add_monitor
 
 from statuspage.errors import SettingsError
 from statuspage.store import migrate
 from statuspage.store.database import Database
 from statuspage.store.schema import metadata
+from statuspage.store.schema.catalogue import components
 from statuspage.store.schema.runtime import meta
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -38,6 +43,15 @@ def empty(request):
     return request.getfixturevalue(f"empty_{request.param}")
 
 
+def back_to(database, revision):
+    """Undo migrations, as a release of before would have left the database."""
+    with database.migration() as conn:
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+        config.attributes["connection"] = conn
+        command.downgrade(config, revision)
+
+
 def test_migrations_make_exactly_the_tables_of_the_schema(empty, tmp_path):
     migrate.upgrade(empty, tmp_path, NOW)
 
@@ -64,10 +78,8 @@ def test_a_migration_of_a_used_database_leaves_a_backup(empty_sqlite, tmp_path, 
     migrate.upgrade(empty_sqlite, tmp_path, NOW)
     with empty_sqlite.write() as conn:
         conn.execute(meta.insert().values(name="page", value={"kept": True}))
-        conn.execute(text("UPDATE alembic_version SET version_num='0005'"))
-        for name in ("idempotency_keys", "rate_buckets", "keys", "leases", "heartbeats", "run_requests"):
-            conn.execute(text(f"DROP TABLE {name}"))
-        conn.execute(text("ALTER TABLE meta RENAME TO old_meta"))
+        conn.execute(text("CREATE TABLE old_meta AS SELECT * FROM meta"))
+    back_to(empty_sqlite, "0005")
 
     backup = migrate.upgrade(empty_sqlite, tmp_path / "backups", NOW)
 
@@ -94,3 +106,23 @@ def test_a_damaged_database_is_not_migrated(empty_sqlite, tmp_path):
 
     with pytest.raises(Exception, match=r"damaged|malformed"):
         migrate.back_up(empty_sqlite, tmp_path / "backups", NOW)
+
+
+def test_what_one_region_said_is_what_is_known_after_the_upgrade(empty, tmp_path):
+    migrate.upgrade(empty, tmp_path, NOW)
+    back_to(empty, "0006")
+    with empty.migration() as conn:
+        conn.execute(components.insert().values(
+            id="login", public_id="c", names={}, descriptions={}, position=1, weight="normal", symptoms=[], template="",
+            baseline="operational", status="unknown", status_at=NOW, source="file", created_at=NOW, updated_at=NOW,
+        ))  # fmt: skip
+        add_monitor(conn, "m", "login", 1, NOW)
+        conn.execute(text(
+            "INSERT INTO monitor_states VALUES ('m', 'local', 'down', 1, 'down', 3, 1, 1, 1, '', '', '{}')"
+        ))  # fmt: skip
+
+    migrate.upgrade(empty, tmp_path, NOW)
+
+    with empty.read() as conn:
+        found = conn.execute(text("SELECT monitor_id, state, known, flapping_at FROM judgements")).all()
+    assert found == [("m", "down", "down", None)]

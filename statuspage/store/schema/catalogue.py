@@ -73,6 +73,8 @@ monitors = table(
     Column("publish", Text, nullable=False),  # suspect | draft | auto
     Column("depends_on", Text),
     Column("supplier", Text, nullable=False),
+    Column("regions", Json, nullable=False, server_default='"all"'),  # "all", or a list of names
+    Column("quorum", Json, nullable=False, server_default='"majority"'),  # majority | all | any | a number
     Column("allow_networks", Json, nullable=False),
     Column("paused", Flag, nullable=False),
     Column("source", Text, nullable=False),

@@ -21,6 +21,20 @@ monitor_states = table(
     Column("error_class", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("evidence", Json, nullable=False),  # phases and evidence of the newest failing result, {} when none
+    Column("dialled", Text, nullable=False, server_default=""),  # address last dialled, '' for none: who shares a network?
+)
+
+# What the regions of a monitor say together, the only state that components and notices follow.
+judgements = table(
+    "judgements",
+    Column("monitor_id", Text, ForeignKey("monitors.id"), primary_key=True),
+    Column("state", Text, nullable=False),  # up | degraded | down | unknown
+    Column("since_at", UtcTime, nullable=False),
+    Column("known", Text, nullable=False),  # the last state that was not unknown, '' when there was none
+    Column("status", Text, nullable=False),  # component status that the evidence names, '' to follow when_down
+    Column("cause", Text, nullable=False),  # the chain's verdict, '' for other kinds
+    Column("crossings", Json, nullable=False),  # ms of the newest changes between working and failing
+    Column("flapping_at", UtcTime),  # since when it changes too often to be believed
 )
 
 transitions = table(
