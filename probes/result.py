@@ -13,7 +13,7 @@ WIRE_VERSION = 1
 ERROR_CLASSES = (
     "dns", "refused", "unreachable", "timeout", "tls", "certificate", "reset", "protocol", "body_cap", "redirect",
     "status", "assertion", "bad_body", "rate_limited", "billing", "auth", "overloaded", "node_behind", "head_stale",
-    "unsupported", "wrong_chain", "client_error", "blocked", "slow", "own_network", "internal",
+    "unsupported", "wrong_chain", "client_error", "blocked", "slow", "own_network", "waiting", "internal",
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from statuspage.settings import Settings
 from statuspage.web.callbacks import callbacks_blueprint
 from statuspage.web.console.services import Services as ConsoleServices
 from statuspage.web.fastpath import FastPath
+from statuspage.web.pings import pings_blueprint
 from statuspage.web.site.app import create_site
 from statuspage.web.site.services import Services as SiteServices
 from statuspage.web.subscribe import subscribe_blueprint
@@ -107,6 +108,7 @@ def create_public_site(settings: Settings, ctx: Context) -> Flask:
     site = create_site(SiteServices(ctx.db, settings, ctx.now))
     site.register_blueprint(subscribe_blueprint(ctx, settings))
     site.register_blueprint(callbacks_blueprint(ctx, lambda text: Vault().resolve(text)))
+    site.register_blueprint(pings_blueprint(ctx))
     return site
 
 

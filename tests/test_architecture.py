@@ -43,6 +43,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "babel": ("statuspage/i18n",),
     "brotli": ("statuspage/publish/",),
     "click": ("statuspage/cli/",),
+    "cronsim": ("probes/heartbeat",),
     "cryptography": ("statuspage/domain/", "statuspage/keys", "statuspage/channels/webpush", "statuspage/demo/", "probes/"),
     "dateutil": ("statuspage/domain/", "statuspage/config/", "statuspage/actions/configured_windows"),
     "dns": ("probes/",),

@@ -13,7 +13,7 @@ from statuspage.config.monitors import Monitor
 from statuspage.config.positions import Path, plain
 
 # Kinds that the shape of wallet.yaml foresees and later releases bring: named, so that the message can say so.
-LATER = ("heartbeat", "grpc")
+LATER = ("grpc",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from statuspage.store import monitors as store
 from statuspage.store import notices, pages
 from statuspage.store.monitors import Monitor
 from statuspage.worker.election import Election
+from statuspage.worker.heartbeats import KIND as HEARTBEAT
+from statuspage.worker.heartbeats import Heartbeats
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,11 @@ def spec_of(monitor: Monitor) -> ProbeSpec:
     )  # fmt: skip
 
 
+def _specs(monitors: dict[str, Monitor]) -> list[ProbeSpec]:
+    """What the engine runs: heartbeats are told, they do not ask."""
+    return [spec_of(item) for item in monitors.values() if item.kind != HEARTBEAT]
+
+
 class Checker:
     """Owns the book of states. Only the elected process probes; the others stand by."""
 
@@ -77,17 +84,19 @@ class Checker:
     def _lead(self, stop: threading.Event) -> None:
         book = checks.begin(self._ctx)
         seen_change, self_test = self._configuration()
-        engine = self._make_engine([spec_of(item) for item in book.monitors.values()], self._take, self_test)
+        engine = self._make_engine(_specs(book.monitors), self._take, self_test)
+        heartbeats = Heartbeats(self._ctx, book.monitors.values())
         engine.start()
         reload_at = time.monotonic() + RELOAD_S
         try:
             while not stop.is_set() and self._election.is_leader():
                 self._arrived.wait(DRAIN_S)
                 self._arrived.clear()
+                self._results.extend(heartbeats.take(self._ctx.now()))
                 if not self._drain(book):
                     stop.wait(DRAIN_S)
                 if time.monotonic() >= reload_at:
-                    seen_change = self._reload(book, engine, seen_change)
+                    seen_change = self._reload(book, engine, heartbeats, seen_change)
                     self._settle()
                     reload_at = time.monotonic() + RELOAD_S
         finally:
@@ -124,7 +133,7 @@ class Checker:
         with self._ctx.db.read() as conn:
             return notices.last_change(conn), list(pages.load_meta(conn, "defaults", {}).get("self_test", []))
 
-    def _reload(self, book: Book, engine: EngineLike, seen_change: int) -> int:
+    def _reload(self, book: Book, engine: EngineLike, heartbeats: Heartbeats, seen_change: int) -> int:
         """Take over a new configuration, and serve 'run now' requests."""
         try:
             with self._ctx.db.read() as conn:
@@ -135,10 +144,11 @@ class Checker:
             return seen_change
         if monitors is not None and monitors != book.monitors:
             book.load(monitors)
-            engine.replace([spec_of(item) for item in monitors.values()])
+            engine.replace(_specs(monitors))
+            heartbeats.load(monitors.values())
         for request in requests:
             if self._asked.setdefault(request["monitor_id"], request["id"]) == request["id"]:
-                engine.run_now(request["monitor_id"])
+                _ = heartbeats.run_now(request["monitor_id"]) or engine.run_now(request["monitor_id"])
         return newest
 
     def _settle(self) -> None:

@@ -1,4 +1,4 @@
-"""The files that people copy are right; what later releases bring is named as such."""
+"""The files that people copy are right."""
 
 from __future__ import annotations
 
@@ -6,41 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from probes.registry import PROBES
 from statuspage.config.check import check_text
-from statuspage.config.positions import read
 from statuspage.config.rows import wanted
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent.parent / "examples"
 SHAPE = (HERE / "wallet.example.yaml").read_text(encoding="utf-8")
-LATER = ("settlement",)  # heartbeat
 
 
-def without(text: str, *names: str) -> str:
-    """The file without some monitors, cut out by the places of their keys."""
-    tree = read(text)
-    lines = text.splitlines(keepends=True)
-    starts = sorted(place.line for path, place in tree.keys.items() if len(path) == 1 or path[:-1] == ("monitors",))
-    for name in sorted(names, key=lambda name: -tree.keys["monitors", name].line):
-        begin = tree.keys["monitors", name].line
-        end = next(line for line in starts if line > begin)
-        lines[begin - 1 : end - 1] = []
-    return "".join(lines)
-
-
-def test_kinds_of_later_releases_are_the_only_errors_of_the_shape():
-    _config, problems = check_text(SHAPE, environ={})
-
-    found = [(problem.path, problem.message) for problem in problems if problem.severity == "error"]
-    assert [path for path, _message in found] == [
-        "monitors.settlement.heartbeat",
-    ]  # fmt: skip
-    assert all(f"kinds are {', '.join(sorted(PROBES))}" in message for _path, message in found)
-
-
-def test_the_shape_without_later_kinds_is_accepted():
-    config, problems = check_text(without(SHAPE, *LATER), environ={})
+def test_the_shape_is_accepted():
+    config, problems = check_text(SHAPE, environ={})
 
     assert [str(problem) for problem in problems if problem.severity == "error"] == []
     assert config.document.page.official.sms_senders == ["#DemoWallet"]
@@ -49,13 +24,14 @@ def test_the_shape_without_later_kinds_is_accepted():
 
 
 def test_the_shape_brings_the_expected_rows():
-    config, _problems = check_text(without(SHAPE, *LATER), environ={})
+    config, _problems = check_text(SHAPE, environ={})
 
     rows = wanted(config).rows
     assert list(rows["components"]) == ["transfers", "login", "bank_cards", "ethereum", "tron"]
     assert rows["components"]["ethereum"]["names"] == {"zh-Hans": "以太坊", "en": "Ethereum"}
     assert rows["components"]["tron"]["group_id"] == "networks"
-    assert list(rows["monitors"]) == ["transfers-api", "transfers-flow", "login-api", "bank-status", "ethereum-own", "tron-own"]
+    assert list(rows["monitors"]) == ["transfers-api", "transfers-flow", "login-api", "bank-status",
+                                     "settlement", "ethereum-own", "tron-own"]  # fmt: skip
     ethereum = rows["monitors"]["ethereum-own"]
     assert (ethereum["component_id"], ethereum["kind"], ethereum["target"]) == ("ethereum", "chain", "ethereum")
     assert ethereum["options"]["endpoints"][0]["url"] == "${env:ETH_RPC_OWN}"
@@ -65,7 +41,7 @@ def test_the_shape_brings_the_expected_rows():
 
 
 def test_settings_keep_their_references_unresolved():
-    config, _problems = check_text(without(SHAPE, *LATER), environ={"TWILIO_AUTH_TOKEN": "s3cret"})
+    config, _problems = check_text(SHAPE, environ={"TWILIO_AUTH_TOKEN": "s3cret"})
 
     settings = wanted(config).settings
     assert settings["channels"]["sms"]["twilio"]["auth_token"] == "${env:TWILIO_AUTH_TOKEN}"
