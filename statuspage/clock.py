@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MS = timedelta(milliseconds=1)
 
 
 def now() -> datetime:
@@ -16,14 +19,12 @@ def to_ms(at: datetime) -> int:
     if at.tzinfo is None:
         message = f"naive datetime {at.isoformat()}: give it a time zone"
         raise ValueError(message)
-    whole = int(at.astimezone(UTC).replace(microsecond=0).timestamp())
-    return whole * 1000 + at.microsecond // 1000
+    return (at - _EPOCH) // _MS
 
 
 def from_ms(ms: int) -> datetime:
     """The aware UTC time of `ms` milliseconds since the epoch."""
-    seconds, rest = divmod(ms, 1000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
+    return _EPOCH + ms * _MS
 
 
 def iso(at: datetime) -> str:

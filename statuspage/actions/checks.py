@@ -100,8 +100,9 @@ def record(ctx: Context, book: Book, batch: Sequence[CheckResult], *, fence: Fen
         if fence:
             leases.check(conn, fence)
         check_store.insert_results(conn, rows)
-        for turn in turns:
-            store.save_state(conn, _state_row(turn.result.monitor_id, turn.result.region, turn.state, turn.result))
+        check_store.save_states(
+            conn, [_state_row(turn.result.monitor_id, turn.result.region, turn.state, turn.result) for turn in turns]
+        )
         if transitions:
             _transit(conn, ctx, book, transitions, now)
         store.beat(conn, "checker", now)
@@ -125,10 +126,11 @@ def _judge(book: Book, result: CheckResult, fresh: dict[tuple[str, str], Monitor
 def _transit(conn: Connection, ctx: Context, book: Book, turns: list[_Turn], now: datetime) -> None:
     failing: list[Failing] = []
     working: list[str] = []
+    rows: list[dict[str, Any]] = []
     for turn in turns:
         result, step = turn.result, turn.transition
         assert step  # noqa: S101 - the caller passes transitions only
-        store.add_transition(conn, {
+        rows.append({
             "monitor_id": result.monitor_id, "region": result.region, "old": step.old, "new": step.new,
             "began_at": step.began_at, "at": step.at,
             "error_class": result.error_class or "", "message": result.message[:500], "evidence": _evidence(result),
@@ -138,6 +140,7 @@ def _transit(conn: Connection, ctx: Context, book: Book, turns: list[_Turn], now
             failing.append(Failing(monitor, step.new, step.began_at, result.error_class or "", result.message))
         elif step.new == "up":
             working.append(result.monitor_id)
+    check_store.add_transitions(conn, rows)
     touched = {book.monitors[turn.result.monitor_id].component_id for turn in turns}
     changed = components.refresh(
         conn, touched, now, source="monitor", reason=turns[0].result.monitor_id, actor=MONITORS.name

@@ -214,10 +214,7 @@ def _symptoms(conn: Connection, component_ids: Iterable[str]) -> tuple[str, ...]
 
 def clear_for(conn: Connection, ctx: Context, monitor_ids: Iterable[str], now: datetime) -> None:
     """Note that monitors work again. An untouched notice shrinks and ends by itself; a touched one waits for its person."""
-    affected: dict[int, None] = {}
-    for monitor_id in monitor_ids:
-        affected.update(dict.fromkeys(store.release_monitor(conn, monitor_id, now)))
-    for notice_id in affected:
+    for notice_id in store.release_monitors(conn, monitor_ids, now):
         found = store.by_id(conn, notice_id)
         if _is_ours(found):
             settle(conn, ctx, found, now)

@@ -25,6 +25,7 @@ from statuspage.store.schema.checks import (
     monitor_states,
     regions,
     rollup_marks,
+    transitions,
 )
 
 # Names of rollup_marks. HOURS: first hour not rolled up yet. HOURS_MONITOR: monitors up to this one are done in that hour.
@@ -107,6 +108,12 @@ def save_states(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows of `monitor_states`, new or changed, in one go; the caller knows from memory which have changed."""
     if rows:
         _upsert(conn, monitor_states, rows)
+
+
+def add_transitions(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows of `transitions` in their order. A start writes one for every monitor within seconds."""
+    if rows:
+        conn.execute(insert(transitions), list(rows))
 
 
 # -- writing: roll-ups --

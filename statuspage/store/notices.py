@@ -208,24 +208,22 @@ def link_monitor(conn: Connection, notice_id: int, monitor_id: str, at: datetime
         conn.execute(insert(notice_monitors).values(notice_id=notice_id, monitor_id=monitor_id, down_at=at))
 
 
-def release_monitor(conn: Connection, monitor_id: str, at: datetime) -> list[int]:
-    """Say that `monitor_id` works again; ids of the open notices it was failing in."""
+def release_monitors(conn: Connection, monitor_ids: Iterable[str], at: datetime) -> list[int]:
+    """Say that these monitors work again; ids of the open notices they were failing in, oldest first.
+
+    Asks once however many they are: what fails is little, what works may be everything.
+    """
+    working = set(monitor_ids)
     statement = (
-        select(notice_monitors.c.notice_id)
+        select(notice_monitors.c.notice_id, notice_monitors.c.monitor_id, notices.c.status)
         .join(notices, notices.c.id == notice_monitors.c.notice_id)
-        .where(
-            notice_monitors.c.monitor_id == monitor_id,
-            notice_monitors.c.up_at.is_(None),
-            notices.c.status.not_in(_FINAL),
-        )
+        .where(notice_monitors.c.up_at.is_(None))
     )
-    ids = [int(row[0]) for row in conn.execute(statement)]
-    conn.execute(
-        update(notice_monitors)
-        .where(notice_monitors.c.monitor_id == monitor_id, notice_monitors.c.up_at.is_(None))
-        .values(up_at=at)
-    )
-    return ids
+    rows = [row for row in conn.execute(statement) if row.monitor_id in working]
+    for monitor_id in sorted({row.monitor_id for row in rows}):
+        failing = (notice_monitors.c.monitor_id == monitor_id) & notice_monitors.c.up_at.is_(None)
+        conn.execute(update(notice_monitors).where(failing).values(up_at=at))
+    return sorted({int(row.notice_id) for row in rows if row.status not in _FINAL})
 
 
 def failing_monitors(conn: Connection, notice_id: int) -> list[str]:
