@@ -4,8 +4,10 @@ import re
 
 import pytest
 from console_desk import Desk, open_notices, send, written
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
+from statuspage.actions import pings
+from statuspage.store.schema.catalogue import monitors
 from statuspage.store.schema.delivery import deliveries, outbox, subscribers, subscriptions
 
 PAGES = ("/", "/notices", "/monitors", "/monitors/transfers-api", "/deliveries", "/subscriptions", "/operators", "/audit",
@@ -154,3 +156,20 @@ def test_a_new_operator_comes_in_by_a_link_that_is_shown_once(desk):
 
     assert "Zhang San" in newcomer.text
     assert link not in lin.get("/operators").text
+
+
+def test_a_heartbeat_shows_its_address_to_those_who_may_act_and_what_it_heard(desk):
+    with desk.ctx.db.write() as connection:
+        changed = update(monitors).where(monitors.c.id == "transfers-api")
+        connection.execute(changed.values(kind="heartbeat", options={"every": "1h"}))
+    pings.receive(desk.ctx, "transfers-api", "fail", code=3, body=b"<b>disk full</b>")
+    desk.hire("vik", "viewer")
+
+    shown = desk.signed_in("lin").get("/monitors/transfers-api").text
+    to_viewer = desk.signed_in("vik").get("/monitors/transfers-api").text
+
+    token = pings.token_of(desk.ctx, "transfers-api", {"every": "1h"})
+    assert f"/ping/{token}" in shown
+    assert "&lt;b&gt;disk full&lt;/b&gt;" in shown
+    assert token not in to_viewer
+    assert "disk full" in to_viewer
