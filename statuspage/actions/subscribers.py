@@ -97,6 +97,8 @@ def subscribe(ctx: Context, wish: Wish) -> Asked:
             if row is None:
                 return Asked(handle, step)
             note_consent(conn, row, "confirmed", "permission", wish.ip_prefix, now)
+            # The browser's prompt was the consent; a first message shows the reader that the way works.
+            say(conn, "confirm", row, {"page": page_facts(conn)}, now, CODE_LIFE_S)
             return Asked(handle, step, manage_token(ctx, row))
         waits = row is not None and row.token_expires_at is not None and row.token_expires_at > now
         if not blocked and not waits and _may_send(conn, ctx, wish, found, channels, now):

@@ -88,8 +88,9 @@ def push(message: Message) -> Push:
     title = f"{brand(message)}: {_SPACE.sub(' ', lines[0])}"[:120]
     body = _SPACE.sub(" ", lines[1] if len(lines) > 1 else "").strip()[:300]
     public_id = str(message.payload.get("public_id", ""))
-    prefix = "" if message.language == message.payload["page"]["languages"][0] else f"/{message.language}"
-    return Push(title, body, f"{prefix}/incidents/{public_id}" if public_id else f"{prefix}/", public_id or message.kind)
+    # Always with the language: without it the page would follow the browser's, not what the reader subscribed in.
+    path = f"/{message.language}/incidents/{public_id}" if public_id else f"/{message.language}/"
+    return Push(title, body, path, public_id or message.kind)
 
 
 def _render(name: str, message: Message, brevity: int, title_characters: int = _TITLE_CHARACTERS) -> str:

@@ -9,6 +9,9 @@
   if (missing) missing.hidden = true;
   const policy = window.trustedTypes ? window.trustedTypes.createPolicy("push", { createScriptURL: () => "/sw.js" }) : null;
 
+  // Where a push service cannot be reached (Chrome's, from mainland China) `subscribe` may never answer.
+  const PATIENCE_MS = 20000;
+
   const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (one) => one.charCodeAt(0));
 
   const turnOn = async () => {
@@ -18,7 +21,15 @@
     const worker = await navigator.serviceWorker.ready;
     const old = await worker.pushManager.getSubscription();
     if (old) await old.unsubscribe();
-    const push = await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytes(key) });
+    const asked = worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytes(key) });
+    const push = await Promise.race([asked, new Promise((give) => setTimeout(give, PATIENCE_MS))]).catch((error) => {
+      if (error.name === "NotAllowedError") throw error;
+      return null;
+    });
+    if (!push) {
+      asked.then((late) => late.unsubscribe(), () => {});
+      return "unreachable";
+    }
     const wanted = new FormData(form);
     const answer = await fetch("/api/v2/subscribers.json", {
       method: "POST",
@@ -33,6 +44,7 @@
     event.preventDefault();
     const button = form.querySelector("button");
     button.disabled = true;
+    said.textContent = said.dataset.wait;
     let outcome = "failed";
     try { outcome = await turnOn(); } catch { outcome = Notification.permission === "denied" ? "denied" : "failed"; }
     button.disabled = false;
