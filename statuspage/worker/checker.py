@@ -14,10 +14,12 @@ from probes.spec import ProbeSpec
 from statuspage.actions import checks, suspicions
 from statuspage.actions.checks import Book
 from statuspage.actions.context import Context
+from statuspage.actions.specs import spec_of
 from statuspage.errors import Conflict, Unavailable
 from statuspage.store import monitors as store
 from statuspage.store import notices, pages
 from statuspage.store.monitors import Monitor
+from statuspage.worker.arrivals import Arrivals
 from statuspage.worker.election import Election
 from statuspage.worker.heartbeats import KIND as HEARTBEAT
 from statuspage.worker.heartbeats import Heartbeats
@@ -28,6 +30,10 @@ DRAIN_S = 0.5
 RELOAD_S = 1.0
 # Results held back while the database does not answer; beyond it the oldest go, and what they would have said is unknown.
 BACKLOG = 200_000
+# Recording is Python, and so is probing: while one works the other waits. After each batch the recorder rests as long as it
+# worked, so that the start of 10,000 monitors, or a storm, takes at most half of the prober's time.
+BATCH = 500
+_REST_S = 0.25
 
 
 class EngineLike(Protocol):
@@ -49,15 +55,6 @@ class EngineLike(Protocol):
 EngineFactory = Callable[[list[ProbeSpec], Callable[[list[CheckResult]], None], list[str]], EngineLike]
 
 
-def spec_of(monitor: Monitor) -> ProbeSpec:
-    """The engine's view of a monitor."""
-    return ProbeSpec(
-        monitor_id=monitor.id, kind=monitor.kind, target=monitor.target, options=monitor.options,
-        interval_s=monitor.interval_ms / 1000, timeout_s=monitor.timeout_ms / 1000, retry_s=monitor.retry_ms / 1000,
-        failures=monitor.failures, successes=monitor.successes, allow_networks=monitor.allow_networks,
-    )  # fmt: skip
-
-
 def _specs(monitors: dict[str, Monitor]) -> list[ProbeSpec]:
     """What the engine runs: heartbeats are told, they do not ask."""
     return [spec_of(item) for item in monitors.values() if item.kind != HEARTBEAT]
@@ -72,6 +69,7 @@ class Checker:
         self._make_engine = engine
         self._results: deque[CheckResult] = deque(maxlen=BACKLOG)
         self._arrived = threading.Event()
+        self._arrivals = Arrivals()
         self._asked: dict[str, int] = {}  # monitor id -> run request waiting for its next result
 
     def run(self, stop: threading.Event) -> None:
@@ -93,15 +91,20 @@ class Checker:
                 self._arrived.wait(DRAIN_S)
                 self._arrived.clear()
                 self._results.extend(heartbeats.take(self._ctx.now()))
+                began = time.monotonic()
                 if not self._drain(book):
                     stop.wait(DRAIN_S)
+                elif self._results:
+                    self._arrived.set()
+                    stop.wait(min(_REST_S, time.monotonic() - began))
                 if time.monotonic() >= reload_at:
                     seen_change = self._reload(book, engine, heartbeats, seen_change)
                     self._settle()
                     reload_at = time.monotonic() + RELOAD_S
         finally:
             engine.stop()
-            self._drain(book)
+            while self._drain(book) and self._results:
+                pass
             self._election.resign()
 
     def _take(self, batch: list[CheckResult]) -> None:
@@ -112,12 +115,15 @@ class Checker:
     def _drain(self, book: Book) -> bool:
         """Record what has arrived. False when the database does not answer: the results stay for the next round."""
         batch: list[CheckResult] = []
-        while self._results and len(batch) < 5000:
+        while self._results and len(batch) < BATCH:
             batch.append(self._results.popleft())
-        if not batch:
+        elsewhere = self._arrivals.take(self._ctx, book.monitors)
+        if not batch and not elsewhere.ids:
             return True
         try:
-            checks.record(self._ctx, book, batch, fence=self._election.fence)
+            checks.record(
+                self._ctx, book, [*elsewhere.results, *batch], fence=self._election.fence, arrived=elsewhere.ids
+            )
         except Unavailable as error:
             log.warning("results wait: %s", error)
             self._results.extendleft(reversed(batch))
@@ -127,6 +133,8 @@ class Checker:
             self._election.resign()
             return False
         self._answer(batch)
+        if elsewhere.more:
+            self._arrived.set()
         return True
 
     def _configuration(self) -> tuple[int, list[str]]:
