@@ -1,6 +1,6 @@
-"""`python -m probes run KIND TARGET`: one run, shown whole.
+"""`python -m probes run KIND TARGET`: one run, shown whole. `python -m probes agent`: probes for a server elsewhere.
 
-Exit codes: 0 up, 1 degraded or down, 2 usage, 3 unknown.
+Exit codes of run: 0 up, 1 degraded or down, 2 usage, 3 unknown; of agent: 0 stopped, 2 usage, 3 refused by the server.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from probes import guard
+from probes import agent, guard
 from probes.options import duration_s
 from probes.registry import PROBES
 from probes.result import CheckResult
@@ -28,9 +28,9 @@ _PHASES = ("dns", "connect", "tls", "send", "first_byte", "body", "total")
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m probes", description=__doc__)
-    run = parser.add_subparsers(dest="command", required=True).add_parser(
-        "run", help="run one probe and show everything"
-    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    agent.add_arguments(commands.add_parser("agent", help="probe for a server elsewhere until stopped"))
+    run = commands.add_parser("run", help="run one probe and show everything")
     run.add_argument("kind", choices=sorted(PROBES))
     run.add_argument("target", help="as in wallet.yaml: a URL, host:port or a name")
     run.add_argument(
@@ -122,6 +122,8 @@ def _lines(spec: ProbeSpec, result: CheckResult) -> list[str]:
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     arguments = _arguments(argv)
+    if arguments.command == "agent":
+        return agent.main(arguments)
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.ERROR)
     try:
         spec = make_spec(arguments)

@@ -25,6 +25,7 @@ from statuspage.demo import service
 from statuspage.errors import SettingsError, StatuspageError
 from statuspage.publish.publisher import Publisher
 from statuspage.settings import Settings
+from statuspage.web.agents import agents_blueprint
 from statuspage.web.callbacks import callbacks_blueprint
 from statuspage.web.console.services import Services as ConsoleServices
 from statuspage.web.fastpath import FastPath
@@ -107,6 +108,7 @@ def create_public_site(settings: Settings, ctx: Context) -> Flask:
     """The public Flask application with every blueprint: rendered into files and served for what needs a form."""
     site = create_site(SiteServices(ctx.db, settings, ctx.now))
     site.register_blueprint(subscribe_blueprint(ctx, settings))
+    site.register_blueprint(agents_blueprint(ctx))
     site.register_blueprint(callbacks_blueprint(ctx, lambda text: Vault().resolve(text)))
     site.register_blueprint(pings_blueprint(ctx))
     return site

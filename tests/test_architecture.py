@@ -22,7 +22,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "web": {"actions", "store", "domain", "publish", "channels.registry"},
     "worker": {"actions", "store", "channels", "publish", "probes"},
     "config": {"actions", "store", "domain", "probes.registry"},
-    "actions": {"store", "domain", "probes.result"},  # a batch of results is what actions.checks records
+    # A batch of results is what actions.checks records, specs are what actions.agents hands out.
+    "actions": {"store", "domain", "probes.result", "probes.spec"},
     "channels": {"domain", "probes.guard", "probes.resolve.NoAnswer"},  # what the guard raises
     "store": {"domain"},
     "publish": {"store", "domain", "probes.guard", "probes.resolve.NoAnswer"},

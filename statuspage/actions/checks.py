@@ -17,6 +17,7 @@ from statuspage.actions.leases import Fence
 from statuspage.actions.suspicions import Failing
 from statuspage.clock import from_ms
 from statuspage.domain.monitoring import MonitorState, Policy, Transition, advance, first_state
+from statuspage.store import agents
 from statuspage.store import checks as check_store
 from statuspage.store import monitors as store
 from statuspage.store import notices as notice_store
@@ -81,7 +82,9 @@ def begin(ctx: Context) -> Book:
     return book
 
 
-def record(ctx: Context, book: Book, batch: Sequence[CheckResult], *, fence: Fence | None = None) -> int:
+def record(
+    ctx: Context, book: Book, batch: Sequence[CheckResult], *, fence: Fence | None = None, arrived: Sequence[int] = ()
+) -> int:
     """Write a batch and judge it; the number of transitions. The book moves on only when the transaction has committed: after
     Unavailable the same batch can be handed in again. Raises Conflict when `fence` is not the newest holder of its lease.
     """
@@ -100,6 +103,7 @@ def record(ctx: Context, book: Book, batch: Sequence[CheckResult], *, fence: Fen
         if fence:
             leases.check(conn, fence)
         check_store.insert_results(conn, rows)
+        agents.delete_batches(conn, arrived)
         check_store.save_states(
             conn, [_state_row(turn.result.monitor_id, turn.result.region, turn.state, turn.result) for turn in turns]
         )

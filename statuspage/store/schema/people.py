@@ -86,14 +86,38 @@ approvals = table(
 
 agents = table(
     "agents",
-    text_id(),
+    text_id(),  # its name, chosen by a person: hk-1
     Column("region", Text, nullable=False),
-    Column("secret_hash", Text, nullable=False),
-    Column("boot_id", Text, nullable=False),
-    Column("last_sequence", Big, nullable=False),
+    Column("public_key", Text, nullable=False),  # base64 raw Ed25519; the private one was shown once and is not kept
     Column("seen_at", UtcTime),
     Column("created_at", UtcTime, nullable=False),
     Column("revoked_at", UtcTime),
+    # What it last said of itself.
+    Column("clock_ms", Big, nullable=False),  # our clock minus its own
+    Column("waiting", Integer, nullable=False),  # batches in its spool
+    Column("dropped", Big, nullable=False),  # results lost because its spool was full, since it started
+)
+
+# One row per start of an agent: which of its batches have come, so that each counts once in whatever order they come.
+agent_boots = table(
+    "agent_boots",
+    Column("agent_id", Text, ForeignKey("agents.id"), primary_key=True),
+    Column("boot", Text, primary_key=True),
+    Column("last_sequence", Big, nullable=False),
+    Column("missing", Json, nullable=False),  # [[first, last], …] below last_sequence
+    Column("offset_ms", Big, nullable=False),  # our clock minus the one that stamped this boot's results
+    Column("seen_at", UtcTime, nullable=False),
+)
+
+# What came from agents and was not judged yet: any web process writes it, the one checker takes it away.
+agent_batches = table(
+    "agent_batches",
+    row_id(),
+    Column("agent_id", Text, ForeignKey("agents.id"), nullable=False),
+    Column("region", Text, nullable=False),
+    Column("boot", Text, nullable=False),
+    Column("sequence", Big, nullable=False),
+    Column("results", Json, nullable=False),  # wire forms with at_ms by our clock
 )
 
 reports = table(

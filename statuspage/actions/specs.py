@@ -1,0 +1,15 @@
+"""Monitors as probes see them: the same for the engine of this process and for an agent elsewhere."""
+
+from __future__ import annotations
+
+from probes.spec import ProbeSpec
+from statuspage.store.monitors import Monitor
+
+
+def spec_of(monitor: Monitor) -> ProbeSpec:
+    """The engine's view of a monitor. `${env:NAME}` stays as it is written: it is resolved where the probe runs."""
+    return ProbeSpec(
+        monitor_id=monitor.id, kind=monitor.kind, target=monitor.target, options=monitor.options,
+        interval_s=monitor.interval_ms / 1000, timeout_s=monitor.timeout_ms / 1000, retry_s=monitor.retry_ms / 1000,
+        failures=monitor.failures, successes=monitor.successes, allow_networks=monitor.allow_networks,
+    )  # fmt: skip
