@@ -1,8 +1,8 @@
-"""CPU per HTTP probe: ours through the engine, against blackbox_exporter in the same run.
+"""CPU per HTTP probe: ours through engine, checker and SQLite, against blackbox_exporter in the same run.
 
-Each probe dials afresh and judges status, body and JSON (blackbox_exporter: status and body). Rounds are interleaved and
-the median ratio counts, so that a busy machine slows both. `recorder` is called with every batch on the engine's thread,
-the way the checker's store is.
+Each probe of ours dials afresh, judges status, body and JSON, and is recorded the way the worker records it; each of
+blackbox_exporter's dials afresh and judges status and body. Rounds are interleaved and the median ratio counts, so that a
+busy machine slows both.
 """
 
 from __future__ import annotations
@@ -19,13 +19,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from probes.engine import Engine
-from probes.result import CheckResult
-from probes.spec import ProbeSpec
+from bench._worker import EXPECT, Fleet, fill
 
 BAR = 0.30
 PEER = "blackbox_exporter"
@@ -35,8 +33,6 @@ _PORTS = 8
 _MONITORS = 400
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _BODY = b'{"status":"ok","queue_depth":3,"version":"1.2.3","note":"the body of a usual health page"}'
-
-Recorder = Callable[[list[CheckResult]], object]
 
 _SERVER = """
 import asyncio, ssl, sys
@@ -76,31 +72,19 @@ def target(pem: Path | None = None) -> Iterator[list[int]]:
         process.wait()
 
 
-def ours(urls: Sequence[str], options: dict[str, Any], recorder: Recorder | None) -> float:
-    """Microseconds of CPU per probe of the engine, in a saturated process of its own threads."""
-    specs = [
-        ProbeSpec(f"m{n}", "http", urls[n % len(urls)], options, 0.05, 5.0, allow_networks=("127.0.0.0/8",))
-        for n in range(_MONITORS)
-    ]
-    good = [0]
-    bad: list[CheckResult] = []
-
-    def take(batch: list[CheckResult]) -> None:
-        good[0] += len(batch)
-        bad.extend(result for result in batch if result.outcome != "up")
-        if recorder is not None:
-            recorder(batch)
-
-    engine = Engine(specs, take)
-    engine.start()
-    time.sleep(0.7)
-    began, cpu = good[0], time.process_time()
-    time.sleep(_ROUND_S)
-    done, used = good[0] - began, time.process_time() - cpu
-    engine.stop()
-    if bad or not done:
-        message = f"probes failed: {bad[:1]}"
-        raise RuntimeError(message)
+def ours(urls: Sequence[str], options: dict[str, Any]) -> float:
+    """Microseconds of CPU per probe, from due to recorded, in a saturated process of its own threads."""
+    with tempfile.TemporaryDirectory(prefix="statuspage-bench-") as name:
+        ctx = fill(Path(name), urls, _MONITORS, 0.05, options)
+        fleet = Fleet(ctx, Path(name))
+        fleet.start()
+        fleet.wait_for_round(_MONITORS)
+        time.sleep(0.7)
+        began, cpu = fleet.done, time.process_time()
+        time.sleep(_ROUND_S)
+        done, used = fleet.done - began, time.process_time() - cpu
+        fleet.stop()
+        ctx.db.close()
     return used / done * 1e6
 
 
@@ -185,14 +169,14 @@ def theirs(peer: tuple[int, int], urls: Sequence[str]) -> float:
 
 
 def compare(
-    name: str, bar: float, urls: Sequence[str], options: dict[str, Any], recorder: Recorder | None, ca: Path | None
+    name: str, bar: float, urls: Sequence[str], options: dict[str, Any], ca: Path | None = None
 ) -> dict[str, Any]:
     """Interleaved rounds of ours and theirs, as the bench's one line."""
     mine: list[float] = []
     peers: list[float] = []
     with blackbox(ca) as peer:
         for _ in range(_ROUNDS):
-            mine.append(ours(urls, options, recorder))
+            mine.append(ours(urls, options))
             if peer is not None:
                 peers.append(theirs(peer, urls))
     ratio = statistics.median(a / b for a, b in zip(mine, peers, strict=True)) if peers else None
@@ -208,16 +192,10 @@ def compare(
     }
 
 
-def options() -> dict[str, Any]:
-    """What each probe judges."""
-    return {"expect": {"status": [200], "json": ["status == 'ok'"], "body_matches": '"version":"\\d+\\.\\d+'}}
-
-
-def run(recorder: Recorder | None = None) -> dict[str, Any]:
-    """Measure. `recorder` takes each batch of results, such as actions.checks.record."""
+def run() -> dict[str, Any]:
+    """Measure."""
     with target() as ports:
-        urls = [f"http://127.0.0.1:{port}/health" for port in ports]
-        return compare("probe_http", BAR, urls, options(), recorder, None)
+        return compare("probe_http", BAR, [f"http://127.0.0.1:{port}/health" for port in ports], EXPECT)
 
 
 if __name__ == "__main__":
