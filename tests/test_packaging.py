@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +18,7 @@ import urllib.request
 import venv
 import zipfile
 from contextlib import contextmanager
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -25,7 +28,8 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock", "requirements-agent.lock")
+AGENT_MB = 60  # a small machine in a far place, perhaps on a slow line
 # Below these, known holes: reliability notes of the libraries, checked when the lock is renewed.
 AT_LEAST = {"flask": "3.1.3", "werkzeug": "3.1.5", "urllib3": "2.6.3", "jinja2": "3.1.6", "waitress": "3.0.2",
             "requests": "2.32.5"}  # fmt: skip
@@ -54,6 +58,24 @@ def installed(wheel, tmp_path_factory):
 def editable(tmp_path_factory):
     """The same with an editable install of this checkout."""
     return install(tmp_path_factory.mktemp("editable"), "--no-build-isolation", "--no-index", "--editable", str(ROOT))
+
+
+@pytest.fixture(scope="module")
+def agent_only(wheel, tmp_path_factory):
+    """bin folder of an environment that has the wheel and what the agent's lock names, copied from here, and nothing else."""
+    folder = tmp_path_factory.mktemp("agent")
+    venv.create(folder, with_pip=False, symlinks=True)
+    site = next(folder.glob("lib/python*/site-packages"))
+    for name, (version, _hashes) in locked("requirements-agent.lock").items():
+        found = distribution(name)
+        assert found.version == version, f"{name}: run scripts/setup requirements-dev.lock"
+        for file in found.files:
+            if ".." not in file.parts and "__pycache__" not in file.parts:
+                (site / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(found.locate_file(file), site / file)
+    run([sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet", "--no-deps", "--no-index",
+         "--disable-pip-version-check", str(wheel)], cwd=folder)  # fmt: skip
+    return folder / "bin"
 
 
 def clean_environment():
@@ -180,6 +202,39 @@ def test_the_program_tells_a_newcomer_what_to_do(installed, tmp_path):
 
     assert "statuspage serve --demo" in told
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_agent_needs_no_more_than_its_lock(agent_only, tmp_path, free_port):
+    absent = ["flask", "sqlalchemy", "apscheduler", "twilio", "feedgen", "requests", "pydantic"]
+    script = f"""
+import importlib.util
+from probes.registry import PROBES
+for probe in PROBES.values():
+    probe.load()
+print([name for name in {absent} if importlib.util.find_spec(name)])
+"""
+
+    with socket.create_server(("127.0.0.1", port := free_port())):
+        target = ["tcp", f"127.0.0.1:{port}", "--allow-network", "127.0.0.0/8"]
+        probed = run([agent_only / "python", "-m", "probes", "run", *target], cwd=tmp_path)
+
+    assert run([agent_only / "python", "-c", script], cwd=tmp_path).strip() == "[]"
+    assert "--server URL" in run([agent_only / "python", "-m", "probes", "agent", "--help"], cwd=tmp_path)
+    assert "up in" in probed
+
+
+def test_an_agent_is_small(agent_only):
+    site = next(agent_only.parent.glob("lib/python*/site-packages"))
+
+    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < AGENT_MB * 1_000_000
+
+
+def test_the_agent_lock_has_what_the_project_asks_for_agents():
+    pins = {name: version for name, (version, _hashes) in locked("requirements-agent.lock").items()}
+    group = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["agent"]
+
+    asked = [Requirement(line) for line in group]
+    assert [str(one) for one in asked if pins.get(canonicalize_name(one.name), "0") not in one.specifier] == []
 
 
 def locked(name):
