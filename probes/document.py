@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from probes import http, sign_in
+from probes import http, retry_after, sign_in
 from probes.guard import Url
 from probes.result import CheckResult
 from probes.run import Failed, Run, explain
@@ -37,7 +37,8 @@ async def fetch(
             if run.detail or status not in accepted:
                 http.show(request, transfer, run)
             if status not in accepted:
-                broken = Failed("unknown", "status", f"status is {status}")
+                limited = status == retry_after.LIMITED
+                broken = Failed("unknown", "rate_limited" if limited else "status", f"status is {status}")
                 raise broken
             if transfer.body_capped:
                 broken = Failed("unknown", "body_cap", "it is longer than 1 MiB")

@@ -20,6 +20,7 @@ from probes.guard import operator_policy
 from probes.own_network import OwnNetwork
 from probes.registry import PROBES
 from probes.result import CheckResult
+from probes.retry_after import bounded
 from probes.run import Failed, Run
 from probes.schedule import Entry, Streak, first_due
 from probes.spec import ProbeSpec
@@ -287,7 +288,8 @@ class Engine:
                 self._results.append(result)
                 self._counts["runs"] += 1
                 confirming = entry.streak.add(result.outcome, entry.spec.failures, entry.spec.successes)
-                due, missed = entry.next_due(started, time.monotonic(), confirming=confirming)
+                hold_s = bounded(run.retry_after_s, is_failing=result.outcome != "unknown")
+                due, missed = entry.next_due(started, time.monotonic(), confirming=confirming, hold_s=hold_s)
                 self._counts["missed"] += missed
                 if entry.again:
                     entry.again, due = False, time.monotonic()

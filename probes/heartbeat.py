@@ -59,6 +59,9 @@ def normalise(value: object) -> tuple[str, dict[str, Any]]:
         message = "must be a period such as 1h, or a mapping with every or schedule"
         raise OptionError(message)
     options = {str(name): option for name, option in value.items()}
+    if not {"every", "schedule"} & set(options):
+        message = "say when it is due: every or schedule is missing"
+        raise OptionError(message)
     if "schedule" in options:
         return f"{options['schedule']} {options.get('time_zone', 'UTC')}", options
     return f"every {options.get('every')}", options

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from probes import expect, guard, resolve, sign_in
+from probes import expect, guard, resolve, retry_after, sign_in
 from probes.expect import Assertion, Expectation
 from probes.options import (
     Option,
@@ -231,6 +231,8 @@ async def send(request: Request, run: Run) -> Transfer:
             run.client.release(transfer)
     transfer.add_phases(run.phases)
     run.evidence["dialled"] = transfer.dialled
+    if transfer.status in (retry_after.LIMITED, retry_after.UNAVAILABLE):
+        run.retry_after_s = retry_after.read(transfer.headers().get("retry-after"), run.at_ms)
     return transfer
 
 
@@ -321,6 +323,9 @@ def judge(plan: Plan, request: Request, transfer: Transfer, run: Run, status: in
     if broken is not None or run.detail:
         show(request, transfer, run)
         run.evidence["assertions"] = [each.to_json() for each in assertions]
+    if broken is not None and broken.error_class == "status" and status == retry_after.LIMITED:
+        # To us, who ask at a steady pace and with one address for all, it says that our probing is limited.
+        return run.result("unknown", "rate_limited", "the server limits our requests (429)")
     if broken is not None:
         return run.result("down", broken.error_class, f"{broken.what}: found {broken.found}")
     if days is not None and expectation.certificate_days is not None and days < expectation.certificate_days:

@@ -30,7 +30,8 @@ class Run:
     """One monitor's place in the engine; the engine sets the times before each run.
 
     `plan` belongs to the probe: whatever it derives from the spec once. `detail` asks for full evidence even when all is
-    well. `deadline` and `started` are seconds of the monotonic clock.
+    well. `deadline` and `started` are seconds of the monotonic clock. `retry_after_s`: how long the target asked to be left
+    alone, None when it did not.
     """
 
     spec: ProbeSpec
@@ -42,6 +43,7 @@ class Run:
     started: float = 0.0
     deadline: float = 0.0
     late_ms: float = 0.0
+    retry_after_s: float | None = None
     phases: dict[str, float] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)
     vault: Vault = field(default_factory=Vault)
@@ -59,6 +61,7 @@ class Run:
         self.late_ms = late_ms
         self.started = time.monotonic()
         self.deadline = self.started + self.spec.timeout_s
+        self.retry_after_s = None
         self.phases = {}
         self.evidence = {}
 

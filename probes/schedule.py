@@ -65,9 +65,16 @@ class Entry:
         first = self.origin + self.phase * interval
         return first + interval * max(0.0, (after - first) // interval + 1)
 
-    def next_due(self, started: float, now: float, *, confirming: bool) -> tuple[float, int]:
-        """When to run again after a run that began at `started`, and how many regular runs were missed."""
+    def next_due(self, started: float, now: float, *, confirming: bool, hold_s: float = 0.0) -> tuple[float, int]:
+        """When to run again after a run that began at `started`, and how many regular runs were missed.
+
+        `hold_s`: how long the target asked to be left alone from `now` on. What was asked at one moment by many is not
+        asked again at one moment.
+        """
         spec = self.spec
+        if hold_s > 0:
+            regular, _ = self.next_due(started, now, confirming=confirming)
+            return max(regular, now + hold_s + self.phase * min(hold_s, FIRST_ROUND_S)), 0
         if confirming:
             return max(now, started + min(spec.retry_s, spec.interval_s)), 0
         due = self.grid(started + spec.interval_s / 2)

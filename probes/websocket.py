@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from probes import expect, guard, http, sign_in, stream
+from probes import expect, guard, http, retry_after, sign_in, stream
 from probes.guard import Url
 from probes.options import Option, Problem, a_duration, a_list, a_text, duration_s, problems, take_target, texts_by_name
 from probes.result import CheckResult
@@ -128,6 +128,11 @@ async def _shake_hands(peer: Stream, run: Run, url: Url, options: Mapping[str, A
         broken = Failed("down", "protocol", "the answer is not HTTP")
         raise broken
     run.evidence["status"] = int(words[1])
+    if int(words[1]) in (retry_after.LIMITED, retry_after.UNAVAILABLE):
+        run.retry_after_s = retry_after.read(fields.get("retry-after"), run.at_ms)
+    if int(words[1]) == retry_after.LIMITED:
+        broken = Failed("unknown", "rate_limited", "the server limits our requests (429)")
+        raise broken
     if words[1] != "101":
         broken = Failed("down", "status", f"status is 101: found {words[1][:3]}")
         raise broken

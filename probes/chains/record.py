@@ -25,7 +25,8 @@ class Record:
 
     `ok`: a head was read. `chain_id_ok` is False only for another chain than the expected one. `final_is_estimate`: the
     endpoint does not tell what is final, so `final_height` says nothing about a delay. `check_hash` is the hash at the
-    height the endpoint was asked to compare. `syncing`, `peers` and `client` explain and never judge.
+    height the endpoint was asked to compare. `skipped`: it was not asked, because it wishes to be left alone. `syncing`,
+    `peers` and `client` explain and never judge.
     """
 
     chain: str
@@ -50,6 +51,7 @@ class Record:
     client: str | None = None
     fee: Fee | None = None
     canary_balance: float | None = None
+    skipped: bool = False
     error_class: str | None = None
     error_text: str | None = None
 
@@ -61,6 +63,8 @@ class Record:
     def to_json(self) -> dict[str, Any]:
         """Small and without secrets; what is not known is left out."""
         known = {name: value for name, value in asdict(self).items() if value not in (None, "")}
+        if not self.skipped:
+            del known["skipped"]
         age_s = self.head_age_s
         return known if age_s is None else {**known, "head_age_s": round(age_s, 1)}
 
@@ -70,7 +74,8 @@ class Endpoint:
     """Where to ask, and what is known about asking there. `url` and `headers` may hold references to secrets.
 
     `identity` is what must answer: the chain's number, or the name or genesis hash its family uses. `batches` turns False
-    once the endpoint refused a batch. `compare_height` asks for the hash at that height as well.
+    once the endpoint refused a batch. `compare_height` asks for the hash at that height as well. Until `quiet_until`, seconds
+    of the monotonic clock, it is left alone; `limits` counts its limits in a row.
     """
 
     chain: str
@@ -85,3 +90,5 @@ class Endpoint:
     final_tag: str = "finalized"
     compare_height: int | None = None
     batches: bool = True
+    quiet_until: float = 0.0
+    limits: int = 0

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from probes import http
+from probes import http, retry_after
 from probes.chains import errors
 from probes.chains.errors import RpcError
 from probes.chains.record import Endpoint, Record
@@ -24,6 +24,7 @@ BAD_BODY, NODE_BEHIND, OVERLOADED, WRONG_CHAIN = (
 SMALL = 64 * 1024
 WHOLE_BLOCK = 2 * 1024 * 1024  # a family raises the cap for the one call that may bring a block
 _NOT_IN_A_BATCH = (BAD_BODY, "unsupported", "client_error")
+_FIRST_PAUSE_S = 30.0  # after a limit without a Retry-After; doubled with each in a row
 _MAX_HEIGHT = 2**63
 _MAX_MS = 2**53
 
@@ -46,6 +47,12 @@ class Call(NamedTuple):
 async def recorded(endpoint: Endpoint, run: Run, read: Callable[[Endpoint, Run], Awaitable[dict[str, Any]]]) -> Record:
     """The record of what `read` found, or of why it found nothing. Raises nothing but cancellation."""
     began = time.monotonic()
+    if endpoint.quiet_until > began:
+        text = f"left alone for {endpoint.quiet_until - began:.0f} s more, as it asked"
+        return Record(
+            endpoint.chain, endpoint.name, endpoint.role, run.at_ms, ok=False, latency_ms=0.0, supplier=endpoint.supplier,
+            skipped=True, error_class="rate_limited", error_text=text,
+        )  # fmt: skip
     facts: dict[str, Any]
     try:
         facts = {"ok": True, **await read(endpoint, run)}
@@ -59,6 +66,7 @@ async def recorded(endpoint: Endpoint, run: Run, read: Callable[[Endpoint, Run],
     chain_id = facts.get("chain_id")
     if endpoint.identity is not None and chain_id is not None and chain_id != endpoint.identity:
         facts |= {"chain_id_ok": False, "error_class": "wrong_chain", "error_text": f"chain {chain_id} answered"}
+    _leave_alone(endpoint, run, facts.get("error_class"))
     latency_ms = round((time.monotonic() - began) * 1000, 1)
     return Record(
         endpoint.chain,
@@ -69,6 +77,17 @@ async def recorded(endpoint: Endpoint, run: Run, read: Callable[[Endpoint, Run],
         supplier=endpoint.supplier,
         **facts,
     )
+
+
+def _leave_alone(endpoint: Endpoint, run: Run, error_class: str | None) -> None:
+    """Keep off an endpoint as long as it asked; off a reference that limits us without a word, ever longer."""
+    is_limited = error_class == "rate_limited"
+    endpoint.limits = endpoint.limits + 1 if is_limited else 0
+    is_own = endpoint.role == "own"
+    wait_s = retry_after.bounded(run.retry_after_s, is_failing=is_own)
+    if is_limited and run.retry_after_s is None and not is_own:
+        wait_s = min(retry_after.LONGEST_S, _FIRST_PAUSE_S * 2.0 ** min(endpoint.limits - 1, 10))
+    endpoint.quiet_until = time.monotonic() + wait_s if wait_s else 0.0
 
 
 def joined(url: str, path: str, *, without: str = "") -> str:

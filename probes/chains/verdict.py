@@ -221,14 +221,19 @@ class _Tree:
 
     def _errors(self) -> tuple[float, str | None]:
         """Share of own answers that failed in the polls kept, and the newest reason."""
-        own = [record for poll in self.polls for record in poll.records if record.role == "own"]
+        own = [record for poll in self.polls for record in poll.records if record.role == "own" and not record.skipped]
+        if len(own) < 2 and any(record.skipped for record in self.polls[-1].records if record.role == "own"):
+            return 0.0, None  # asked once and left alone since: no share can be told of one answer
         bad = [record for record in own if not record.ok and record.error_class in _BAD]
         return (len(bad) / len(own) if own else 0.0), (bad[-1].error_class if bad else None)
 
     def _nobody(self) -> Finding:
         """No live sample. Of an own endpoint without references its own failure is known, of the chain nothing."""
         records = self.polls[-1].records
-        newest = [record.error_class for record in records if not record.ok or not record.chain_id_ok]
+        newest = [record.error_class for record in records if (not record.ok or not record.chain_id_ok) and not record.skipped]
+        if not newest:
+            self._note("every endpoint is left alone, as it asked")
+            return self._end(UNKNOWN, error_class="rate_limited")
         self._note("no endpoint gave a head: " + ", ".join(sorted({str(each) for each in newest})))
         if (
             not any(record.role == "reference" for record in records)
@@ -349,7 +354,7 @@ class _Tree:
 
     def _load(self) -> Finding:
         share, reason = self._errors()
-        newest = [each for each in self.polls[-1].records if each.role == "own"]
+        newest = [each for each in self.polls[-1].records if each.role == "own" and not each.skipped]
         all_fail = bool(newest) and all(not each.ok and each.error_class in _BAD for each in newest)
         if share > _ERROR_SHARE or all_fail:
             self._note(f"{share:.0%} of own answers failed ({reason}) while the references answer")

@@ -212,7 +212,6 @@ def test_new_settings_and_the_end_of_a_pause_begin_anew():
 @pytest.mark.parametrize(
     ("value", "path", "words"),
     [
-        ({}, (), "every, or schedule"),
         ({"every": "1h", "schedule": "* * * * *"}, (), "not both"),
         ({"every": "soon"}, ("every",), "no duration"),
         ({"every": "0s"}, ("every",), "1s or more"),

@@ -104,7 +104,7 @@ def registration(days=100, **more):
         (registration(status=7), "200 OK", ("up", None)),
         ({"errorCode": 404, "title": "Not Found"}, "404 Not Found", ("down", "assertion")),
         (b"not here", "404 Not Found", ("unknown", "bad_body")),
-        ({"errorCode": 429}, "429 Slow down", ("unknown", "status")),
+        ({"errorCode": 429}, "429 Slow down", ("unknown", "rate_limited")),
         (registration(ldhName="other.example"), "200 OK", ("unknown", "bad_body")),
         (registration(objectClassName="entity"), "200 OK", ("unknown", "bad_body")),
         (registration(events=[]), "200 OK", ("unknown", "bad_body")),
