@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import ROUND_CEILING, Decimal
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_date, format_datetime
 from babel.messages.pofile import read_po
+from babel.numbers import format_currency, get_currency_precision
 
 from statuspage import templating_root
 
@@ -135,6 +137,13 @@ def language_name(language: str) -> str:
     """A language in its own words: English, 中文."""
     own = Locale(locale(language).language)
     return own.get_language_name(own.language) or language
+
+
+def money_words(milli: int, currency: str, language: str) -> str:
+    """US$120.40: thousandths of a currency, rounded up to its smallest coin."""
+    coin = Decimal(1).scaleb(-get_currency_precision(currency))
+    amount = (Decimal(milli) / 1000).quantize(coin, ROUND_CEILING)
+    return format_currency(amount, currency, locale=locale(language))
 
 
 def duration_words(seconds: float, language: str) -> str:

@@ -7,6 +7,7 @@ limited without telling. When counting fails, nothing is sent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from statuspage.actions.context import Context
 from statuspage.actions.limits import Limit, TooOften, take
-from statuspage.domain import address
+from statuspage.domain import address, sms_price
 from statuspage.store import pages
 from statuspage.store import subscribers as stored
 from statuspage.store.schema.runtime import rate_buckets
@@ -36,9 +37,6 @@ BREAKER_SHARE = 5
 _CONFIRM_TIME = timedelta(minutes=10)
 _BREAKER_WINDOW = timedelta(hours=24)
 
-# What one segment may cost, in thousandths of the ceilings' currency; dearer than most countries, so that we stop early.
-SEGMENT_MILLI = 80
-DEFAULT_SPEND = {"per_hour": 20, "per_month": 200}
 _SPEND = "sms-spend-"
 
 
@@ -77,24 +75,48 @@ def is_breaker_open(conn: Connection, now: datetime) -> bool:
     return asked >= BREAKER_LAST and confirmed * BREAKER_SHARE < asked
 
 
-def reserve(ctx: Context, segments: Sequence[int]) -> int:
+def reserve(ctx: Context, costs_milli: Sequence[int]) -> int:
     """Count SMS to the public against the hourly and monthly ceilings before they are sent; how many of them, in order, may go.
 
-    Committed before the sending: a crash in between counts too much, never too little, and two workers cannot both have the last.
+    `costs_milli`: thousandths of the currency, as domain.sms_price reckons. Committed before sending: a crash in between counts
+    too much, never too little, and two workers cannot both have the last.
     """
     now = ctx.now()
     allowed = 0
     with ctx.db.write() as conn:
         ceilings = _ceilings((pages.load_meta(conn, "channels", {}) or {}).get("sms") or {}, now)
-        for count in segments:
-            if not _spend(conn, ceilings, count * SEGMENT_MILLI, now):
+        for cost_milli in costs_milli:
+            if not _spend(conn, ceilings, cost_milli, now):
                 break
             allowed += 1
     return allowed
 
 
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """What SMS to the public have cost and may cost, in thousandths of `currency`."""
+
+    currency: str
+    hour_spent: int
+    hour_ceiling: int
+    month_spent: int
+    month_ceiling: int
+
+    @property
+    def left(self) -> int:
+        """What may still be spent now."""
+        return max(0, min(self.hour_ceiling - self.hour_spent, self.month_ceiling - self.month_spent))
+
+
+def purse(conn: Connection, settings: Mapping[str, Any], now: datetime) -> Purse:
+    """For the console: the ceilings of `channels.sms` and what they have let through."""
+    (hour, hour_ceiling), (month, month_ceiling) = _ceilings(settings, now)
+    currency = str(sms_price.spend_settings(settings)["currency"])
+    return Purse(currency, _spent(conn, hour), hour_ceiling, _spent(conn, month), month_ceiling)
+
+
 def _ceilings(settings: Mapping[str, Any], now: datetime) -> list[tuple[str, int]]:
-    spend = {**DEFAULT_SPEND, **(settings.get("spend") or {})}
+    spend = sms_price.spend_settings(settings)
     hour, month = f"{_SPEND}{now:%Y-%m-%dT%H}", f"{_SPEND}{now:%Y-%m}"
     return [(hour, int(spend["per_hour"]) * 1000), (month, int(spend["per_month"]) * 1000)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -35,6 +36,7 @@ Country = Annotated[str, BeforeValidator(matching(r"[A-Z]{2}", "write a country 
 Currency = Annotated[str, BeforeValidator(matching(r"[A-Z]{3}", "write a currency code such as USD"))]
 _PUSH_HOST = r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?"
 PushHost = Annotated[str, BeforeValidator(matching(_PUSH_HOST, "write a host such as push.example or *.push.example"))]
+_PRICE = r"[0-9]{1,2}(\.[0-9]{1,5})?"
 _BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?"
 Length = Annotated[int, BeforeValidator(duration("1m", "7d"))]
 Lead = Annotated[int, BeforeValidator(duration("5m", "60d"))]
@@ -46,6 +48,14 @@ def _rule(value: object) -> str:
         windows.check_rule(text)
     except InvalidInput as error:
         refuse(str(error))
+    return text
+
+
+def _price(value: object) -> str:
+    """A price as a decimal text: 0.05 stays 0.05, and no float reaches the reckoning."""
+    text = str(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
+    if not re.fullmatch(_PRICE, text):
+        refuse("write the price of one segment, such as 0.05")
     return text
 
 
@@ -72,7 +82,7 @@ class Twilio(Shape):
 
 
 class Spend(Shape):
-    """Ceilings in whole units of `currency`; beyond them messages wait for an operator."""
+    """Ceilings in whole units of `currency`; beyond them messages to the public wait for the next hour or month."""
 
     per_hour: Amount | None = None
     per_month: Amount | None = None
@@ -80,11 +90,15 @@ class Spend(Shape):
 
 
 class Sms(Shape):
-    """SMS. Countries are none unless named: premium numbers abroad are how senders are robbed."""
+    """SMS. Countries are none unless named: premium numbers abroad are how senders are robbed.
+
+    `prices`: of one segment, by country, in the currency of `spend`.
+    """
 
     twilio: Twilio | None = None
     countries: list[Country] = Field(default_factory=list)
     spend: Spend | None = None
+    prices: dict[Country, Annotated[str, BeforeValidator(_price)]] = Field(default_factory=dict)
 
 
 class Email(Shape):

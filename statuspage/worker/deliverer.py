@@ -18,12 +18,14 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from statuspage.actions import deliveries, subscribe_limits, subscribers
 from statuspage.actions.context import Context
 from statuspage.actions.deliveries import Outcome
 from statuspage.channels import registry, texts
 from statuspage.channels.registry import CHANNELS, Message, Services
+from statuspage.domain import sms_price
 from statuspage.errors import DeliveryError, Permanent, Throttled, Transient, Unavailable, Unknown
 from statuspage.store import deliveries as stored
 from statuspage.store.deliveries import Job, Work
@@ -171,16 +173,16 @@ class Deliverer:
             return 0
         jobs = deliveries.claim(self._ctx, name, self._owner, room, self._lease_s)
         if registry.costs(name, services):
-            jobs = self._within_means(jobs)
+            jobs = self._within_means(jobs, services.settings_of(name))
         for job in jobs:
             self._flying[job.id] = (job, self._pools[name].submit(self._fly, job, services))
         return len(jobs)
 
-    def _within_means(self, jobs: list[Job]) -> list[Job]:
+    def _within_means(self, jobs: list[Job], settings: dict[str, Any]) -> list[Job]:
         """Those that the spend ceilings allow; the on-call is paged whatever it costs. The rest waits for the next hour."""
         paid = [job for job in jobs if job.audience == "public"]
-        counts = [self._segments(job) for job in paid]
-        if not paid or len(paid) == (allowed := subscribe_limits.reserve(self._ctx, counts)):
+        costs = [self._segments(job) * sms_price.segment_milli(settings, sms_price.calling_code(job.label)) for job in paid]
+        if not paid or len(paid) == (allowed := subscribe_limits.reserve(self._ctx, costs)):
             return jobs
         late = paid[allowed:]
         _log.error("the SMS spend ceiling is reached: %d messages wait", len(late))

@@ -142,10 +142,10 @@ def test_a_webhook_becomes_active_only_by_its_own_challenge(own):
 def test_two_workers_cannot_both_have_the_last_of_the_money(own, at):
     apply(own, channels={"sms": {"spend": {"per_hour": 1, "per_month": 2}}})
 
-    allowed = [subscribe_limits.reserve(own, [1] * 10) for _turn in range(3)]
+    allowed = [subscribe_limits.reserve(own, [80] * 10) for _turn in range(3)]
     at[0] += timedelta(hours=1)
-    next_hour = subscribe_limits.reserve(own, [1] * 20)
+    next_hour = subscribe_limits.reserve(own, [80] * 20)
     at[0] += timedelta(hours=1)
-    next_month_is_far = subscribe_limits.reserve(own, [1] * 20)
+    next_month_is_far = subscribe_limits.reserve(own, [80] * 20)
 
     assert (allowed, next_hour, next_month_is_far) == ([10, 2, 0], 12, 1)

@@ -69,7 +69,8 @@ def preview_json() -> Response:
         return jsonify({"error": words(str(error)), "field": error.field})
     return jsonify({
         **made.to_json(), "reach": reach_words(made),
-        "findings": [{"quote": one.quote, "text": words(one.message, **one.values)} for one in made.findings],
+        "findings": [*({"quote": "", "text": text} for text in warnings(made)),
+                     *({"quote": one.quote, "text": words(one.message, **one.values)} for one in made.findings)],
     })  # fmt: skip
 
 
@@ -114,14 +115,18 @@ def show(
 
 
 def reach_words(made: preview.Preview) -> str:
-    """Who is told, in one line: '1,204 SMS (2,408 segments) · 3,410 push · 12 webhooks · feed'."""
-    names = {"sms": "%(n)s SMS", "webpush": "%(n)s push", "webhook": "%(n)s webhooks", "console": "%(n)s printed"}
+    """Who is told, in one line: '1,204 SMS (2,408 segments, ~US$120.40) · 3,410 push · 12 webhooks · page and feeds'."""
+    names = {"webpush": "%(n)s push", "webhook": "%(n)s webhooks", "console": "%(n)s printed"}
     parts = [
-        words(names.get(channel, "%(n)s " + channel), n=f"{number:,}") for channel, number in sorted(made.reach.items())
+        made.cost.sms_words if channel == "sms" else words(names.get(channel, "%(n)s " + channel), n=f"{number:,}")
+        for channel, number in sorted(made.reach.items())
     ]
-    if made.reach.get("sms"):
-        parts.append(words("%(n)s SMS segments in all", n=f"{made.segments:,}"))
     return " · ".join([*parts, words("page and feeds")])
+
+
+def warnings(made: preview.Preview) -> list[str]:
+    """What the cost of the SMS gives reason to say; nothing where none go out."""
+    return made.cost.warnings if made.reach.get("sms") else []
 
 
 def _fill(sent: Form) -> Response:

@@ -7,9 +7,10 @@ from datetime import timedelta
 from flask import Blueprint, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from statuspage.actions import configured_subscribers
+from statuspage.actions import configured_subscribers, subscribe_limits
 from statuspage.errors import InvalidInput
-from statuspage.store import console, notices
+from statuspage.store import console, notices, pages
+from statuspage.web.console import costs
 from statuspage.web.console.respond import actor, go, render, services, words
 
 routes = Blueprint("deliveries", __name__)
@@ -31,8 +32,11 @@ def index() -> BaseResponse:
                                        notice_id=about.id if about else None, before_id=before, limit=_PAGE)  # fmt: skip
         pending = console.pending_outbox(connection)
         late = console.late_deliveries(connection, ctx.now() - timedelta(minutes=2))
+        sms = (pages.load_meta(connection, "channels", {}) or {}).get("sms") or {}
+        purse = subscribe_limits.purse(connection, sms, ctx.now()) if sms.get("twilio") else None
+        is_stopped = bool(sms) and subscribe_limits.is_breaker_open(connection, ctx.now())
     return render("deliveries.html", rows=rows, counts=counts, states=STATES, state=state, pending=pending, late=late,
-                  has_more=len(rows) == _PAGE)  # fmt: skip
+                  has_more=len(rows) == _PAGE, purse=purse, money=costs.money, is_stopped=is_stopped)  # fmt: skip
 
 
 @routes.get("/subscriptions")

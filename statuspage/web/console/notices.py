@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from statuspage.actions import drafts
 from statuspage.domain import lifecycle
 from statuspage.store import components, console, notices
+from statuspage.web.console import costs
 from statuspage.web.console.respond import actor, go, render, services
 from statuspage.web.console.updates import load
 
@@ -31,6 +32,7 @@ def show(public_id: str) -> BaseResponse:
         found = load(connection, public_id)
         updates = notices.updates_of(connection, [found.id])[found.id]
         counts = console.delivery_counts(connection, found.id)
+        cost = costs.spent(connection, found, services().ctx.now()) if counts.get("sms") else None
         pending = console.pending_outbox(connection, found.id)
         asked = console.approvals_of(connection, found.id)
         named = components.load(connection, [*found.facts.components, *(key for one in updates for key in one.changes)])
@@ -40,7 +42,7 @@ def show(public_id: str) -> BaseResponse:
     waiting = next((row for row in asked if row["decided_at"] is None), None)
     final = next(iter(sorted(lifecycle.FINAL[found.kind] - {"cancelled"})))
     return render("notice.html", found=found, updates=updates[::-1], counts=counts, pending=pending, asked=asked, waiting=waiting,
-                  components=named, failing=failing, final=final)  # fmt: skip
+                  components=named, failing=failing, final=final, cost=cost)  # fmt: skip
 
 
 @routes.post("/notices/<public_id>/publish")

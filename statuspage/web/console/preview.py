@@ -18,6 +18,7 @@ from statuspage.domain.wording import Finding
 from statuspage.store import components, console
 from statuspage.store.notices import Notice
 from statuspage.store.pages import Page
+from statuspage.web.console import costs
 
 _SMS = "statuspage.channels.texts:short"
 _PUSH = "statuspage.channels.texts:push"
@@ -25,14 +26,13 @@ _PUSH = "statuspage.channels.texts:push"
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """One language's text message. `limit`: units of a single segment in its encoding; `people`: who would get it."""
+    """One language's text message. `limit`: how many units its segments hold."""
 
     language: str
     text: str
     encoding: str
     units: int
     segments: int
-    people: int
 
     @property
     def limit(self) -> int:
@@ -59,11 +59,7 @@ class Preview:
     pushes: tuple[Push, ...]
     reach: Mapping[str, int]
     findings: tuple[Finding, ...]
-
-    @property
-    def segments(self) -> int:
-        """Segments over all people: what the supplier charges."""
-        return sum(one.segments * one.people for one in self.texts)
+    cost: costs.Cost
 
     def to_json(self) -> dict[str, Any]:
         """For the script that keeps the preview fresh."""
@@ -84,17 +80,18 @@ def make(connection: Connection, draft: Draft, page: Page, now: datetime, found:
     for (channel, _language), number in counts.items():
         reach[channel] = reach.get(channel, 0) + number
     if not checked.notify:
-        reach = {}
+        reach.clear()
     messages = {tag: _message(checked, page, known, tag, now, found) for tag in page.languages}
     texts, pushes = [], []
     for tag, message in messages.items():
         text = registry.load(_SMS)(message)
         encoding, units, number = delivery.segments(text)
-        people = counts["sms", tag] if checked.notify else 0
-        texts.append(Sms(tag, text, encoding, units, number, people))
+        texts.append(Sms(tag, text, encoding, units, number))
         shown = registry.load(_PUSH)(message)
         pushes.append(Push(tag, shown.title, shown.body))
-    return Preview(checked, tuple(texts), tuple(pushes), reach, tuple(wording.findings(checked, page.languages)))
+    segments = {one.language: one.segments for one in texts} if checked.notify else {}
+    cost = costs.expected(connection, checked.facts.kind, checked.facts.components, segments, now)
+    return Preview(checked, tuple(texts), tuple(pushes), reach, tuple(wording.findings(checked, page.languages)), cost)
 
 
 def _message(
