@@ -1,4 +1,5 @@
-"""The index (100 components, gzip, keep-alive) from the fast path under waitress and granian, beside nginx serving the same file.
+"""The index (100 components, gzip, keep-alive) from the fast path under waitress and granian, beside nginx serving the
+same file with the same headers.
 
 Each server has CPU 0 to itself in its turn, wrk has CPU 1; rounds are interleaved and ratios taken within a round.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench._site import wallet
+from statuspage.web.site.headers import cache_control, security
 
 ROUNDS, SECONDS = 5, 2
 BARS = {"waitress": 0.12, "granian": 0.7}
@@ -28,7 +30,7 @@ worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx
 events {{ worker_connections 512; }}
 http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; keepalive_requests 1000000; gzip_static on; etag on;
-  types {{ text/html html; }}
+  types {{ text/html html; }} {headers}
   server {{ listen 127.0.0.1:{port}; root {folder}/pages; location / {{ index index.html; }} }} }}
 """
 _WAITRESS = """
@@ -46,7 +48,7 @@ from granian.constants import Interfaces
 from statuspage.web.fastpath import FastPath
 def load(_target): return FastPath(lambda *_: 1 / 0, Path(sys.argv[1]), threads=8)
 if __name__ == "__main__":
-    Granian("x:y", address="127.0.0.1", port=int(sys.argv[2]), interface=Interfaces.WSGI, workers=1, blocking_threads=8,
+    Granian("x:y", address="127.0.0.1", port=int(sys.argv[2]), interface=Interfaces.WSGI, workers=1, blocking_threads=2,
             log_enabled=False).serve(target_loader=load)
 """
 
@@ -83,8 +85,12 @@ def _python(folder: Path, name: str, program: str) -> Callable[[int], list[str]]
 
 
 def _nginx(folder: Path) -> Callable[[int], list[str]]:
+    # The same answer from both: a page without its security headers is another page.
+    rest = [("Cache-Control", cache_control("/en/")), ("Vary", "Accept-Encoding, Accept-Language"), *security("/en/", hsts=False)]
+    headers = " ".join(f'add_header {name} "{value}";' for name, value in rest)
+
     def start(port: int) -> list[str]:
-        (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, port=port), encoding="utf-8")
+        (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, port=port, headers=headers), encoding="utf-8")
         return ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]
 
     return start

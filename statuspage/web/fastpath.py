@@ -35,6 +35,8 @@ BLIND_S = 90.0
 KEPT_FREE = 4  # threads that only ever serve files
 _MEMORY_BYTES = 64 * 1024 * 1024
 _LOOK_S = 0.2  # the manifest and live.json are looked at so often
+_TRUST_S = 0.01  # an answer is given again for so long without asking the disk: the stat costs as much as the rest together
+_HOT, _HOT_KEY = 2048, 300  # answers remembered; characters of a request's headers worth remembering
 _TYPES = {
     ".html": "text/html; charset=utf-8", ".json": "application/json; charset=utf-8", ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".rss": "application/rss+xml; charset=utf-8",
@@ -72,6 +74,7 @@ class FastPath:
         self._memory: OrderedDict[tuple[str, str], Page] = OrderedDict()
         self._memory_bytes = 0
         self._lock = threading.Lock()
+        self._hot: dict[tuple[str, str, str], tuple[float, Page]] = {}
 
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
         """Serve a published file, else ask Flask if there is room."""
@@ -86,9 +89,21 @@ class FastPath:
         path = environ.get("PATH_INFO", "/")
         if environ.get("QUERY_STRING") and path.endswith(_WITH_QUERY):
             return None
+        language, accepted = environ.get("HTTP_ACCEPT_LANGUAGE", ""), environ.get("HTTP_ACCEPT_ENCODING", "")
+        asked, now = (path, language, accepted), time.monotonic()
+        hot = self._hot.get(asked)
+        if hot is not None and hot[0] > now:
+            return hot[1]
+        page = self._look_up(path, language, accepted)
+        if page is not None and len(path) + len(language) + len(accepted) <= _HOT_KEY:
+            if len(self._hot) >= _HOT:
+                self._hot.clear()
+            self._hot[asked] = now + _TRUST_S, page
+        return page
+
+    def _look_up(self, path: str, language: str, accepted: str) -> Page | None:
         languages, blind = self._eyes.look()
-        path = _with_language(path, languages, environ.get("HTTP_ACCEPT_LANGUAGE", ""))
-        accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+        path = _with_language(path, languages, language)
         for blindly in (True, False) if blind else (False,):
             name = _name(path, blindly)
             if name is None:
