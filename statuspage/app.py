@@ -95,13 +95,19 @@ def start(settings: Settings, ctx: Context, parts: Parts, running: Running, say:
 
 
 def _serve_page(settings: Settings, ctx: Context, running: Running) -> Publisher:
+    fast, publisher = public_page(settings, ctx)
+    _serve(running, fast, settings.host, settings.port, settings.threads)
+    return publisher
+
+
+def public_page(settings: Settings, ctx: Context) -> tuple[FastPath, Publisher]:
+    """What a WSGI server serves to the public, and the publisher that keeps its files up to date."""
     site = create_public_site(settings, ctx)
     publisher = Publisher(ctx.db, site.wsgi_app, settings.public_dir, ctx.now)
     fast = FastPath(
         site, settings.public_dir, threads=settings.threads, hsts=settings.hsts, now=ctx.now, want=publisher.want
     )
-    _serve(running, fast, settings.host, settings.port, settings.threads)
-    return publisher
+    return fast, publisher
 
 
 def create_public_site(settings: Settings, ctx: Context) -> Flask:

@@ -13,12 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("statuspage", "probes", "bench")
 
 LEAVES = {"errors", "clock", "settings", "keys", "logs", "i18n", "templating", "templating_root", "scenarios", "demo_files"}
-ROOTS = {"app", "worker.main", "__main__"}  # the composition roots may import every part: wiring is their work
+ROOTS = {"app", "wsgi", "worker.main", "__main__"}  # the composition roots may import every part: wiring is their work
 
 # part -> what of ours it may import beside itself and the leaves. A part is a folder or module of statuspage, or probes.
 MAY_IMPORT: dict[str, set[str]] = {
     # domain: it hands actions what they take, as a form does. probes.__main__: `statuspage agent` is that program.
-    "cli": {"app", "worker", "config", "actions", "store", "demo", "domain", "probes.__main__"},
+    "cli": {"app", "installation", "worker", "config", "actions", "store", "demo", "domain", "probes.__main__"},
     "web": {"actions", "store", "domain", "publish", "channels.registry"},
     "worker": {"actions", "store", "channels", "publish", "probes"},
     "config": {"actions", "store", "domain", "probes.registry"},
@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "probes": set(),
     "demo": set(),
     **{leaf: set() for leaf in LEAVES},
+    "installation": {"actions", "store"},
     "scenarios": {"domain"},  # the catalogue speaks the domain's words
 }
 # Leaves that are no business of a part: what the domain knows of time and settings comes in as an argument.

@@ -6,38 +6,15 @@ import functools
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
-from statuspage import clock, keys, settings
-from statuspage.actions.context import Context
 from statuspage.errors import Conflict, InvalidInput, StatuspageError, Unavailable
-from statuspage.settings import Settings
-from statuspage.store import migrate
-from statuspage.store.database import Database
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 as_json = click.option("--json", "json_wanted", is_flag=True, help="Answer with one JSON document.")
-
-
-@dataclass(frozen=True)
-class Installation:
-    """An opened installation."""
-
-    settings: Settings
-    ctx: Context
-
-
-def open_installation() -> Installation:
-    """Settings, keys and a database at this program's schema. Raises SettingsError."""
-    found = settings.load()
-    found.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    db = Database(found.url)
-    migrate.upgrade(db, found.data / "backups", clock.now())
-    return Installation(found, Context(db, keys.load(found)))
 
 
 def answer(data: Any, text: str, *, json_wanted: bool) -> None:  # noqa: ANN401 - any JSON value

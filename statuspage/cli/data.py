@@ -10,8 +10,9 @@ import click
 
 from statuspage import clock, settings
 from statuspage.actions import audit, verification
-from statuspage.cli.base import answer, as_json, open_installation, reports_errors
+from statuspage.cli.base import answer, as_json, reports_errors
 from statuspage.errors import Conflict, NotFound, SettingsError
+from statuspage.installation import open_installation
 from statuspage.store import migrate, monitors
 
 

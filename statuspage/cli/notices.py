@@ -15,10 +15,11 @@ from statuspage.actions import maintenance as windows
 from statuspage.actions import notices as actions
 from statuspage.actions import verification
 from statuspage.actions.context import COMMAND_LINE
-from statuspage.cli.base import answer, as_json, open_installation, reports_errors
+from statuspage.cli.base import answer, as_json, reports_errors
 from statuspage.domain import lifecycle, status
 from statuspage.domain.notice import FUNDS, Draft, Facts
 from statuspage.errors import InvalidInput, NotFound
+from statuspage.installation import open_installation
 from statuspage.store import notices as store
 from statuspage.store import pages
 from statuspage.store.notices import Notice

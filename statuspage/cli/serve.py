@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 
 from statuspage import app, logs, settings
-from statuspage.cli.base import answer, as_json, open_installation, reports_errors
+from statuspage.cli.base import answer, as_json, reports_errors
 from statuspage.demo import control, service
 from statuspage.errors import NotAllowed, SettingsError
+from statuspage.installation import open_installation
 from statuspage.settings import Settings
 
 _config = click.option(

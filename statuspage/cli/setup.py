@@ -8,11 +8,12 @@ import click
 
 from statuspage.actions import configured_subscribers, maintenance, operators
 from statuspage.actions.context import COMMAND_LINE
-from statuspage.cli.base import answer, as_json, open_installation, reports_errors
+from statuspage.cli.base import answer, as_json, reports_errors
 from statuspage.config import check as checking
 from statuspage.config import plan as planning
 from statuspage.config import starter
 from statuspage.errors import Conflict, SettingsError
+from statuspage.installation import open_installation
 from statuspage.store import operators as operator_store
 
 

@@ -6,7 +6,8 @@ import click
 
 from statuspage.actions import configured_subscribers
 from statuspage.actions.context import COMMAND_LINE
-from statuspage.cli.base import answer, as_json, open_installation, reports_errors
+from statuspage.cli.base import answer, as_json, reports_errors
+from statuspage.installation import open_installation
 from statuspage.store import subscribers as store
 
 

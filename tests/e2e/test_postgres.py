@@ -1,10 +1,12 @@
 """Web and workers apart, on PostgreSQL: two workers of which one probes, a web process with files of its own."""
 
+import subprocess
+import sys
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from installation import Installation
+from installation import ROOT, Installation
 
 CONFIG = """
 page:
@@ -68,3 +70,28 @@ def test_web_and_two_workers_share_the_work_and_a_dead_one_is_replaced(tmp_path,
     assert web.cli("notice", "verify", declared["number"])["whole"]
     for found in (web, *workers):
         found.kill()
+
+
+def test_another_wsgi_server_can_serve_the_page_and_keeps_it_up_to_date(tmp_path, database_url):
+    keys = {f"STATUSPAGE_{name}_KEY": digit * 64 for name, digit in (("SECRET", "1"), ("SIGNING", "2"), ("VAPID", "3"))}
+    config = tmp_path / "wallet.yaml"
+    config.write_text(CONFIG % urlsplit(database_url).port, encoding="utf-8")
+    applied = process(tmp_path, "web", config, database_url, keys)
+    applied.cli("config", "apply", str(config))
+    served = process(tmp_path, "granian", None, database_url, keys)
+    options = ["--interface", "wsgi", "--factory", "--blocking-threads", "2", "--host", "127.0.0.1"]
+    command = [sys.executable, "-m", "granian", *options, "--port", str(served.ports["PORT"]), "statuspage.wsgi:page"]
+    with served.log.open("ab") as log:
+        served.process = subprocess.Popen(command, env=served.environment, stdout=log, stderr=log, cwd=ROOT)
+    served.wait_for(lambda: "Cluster Wallet" in served.get("/en/").text, within_s=60)
+
+    declared = applied.cli(
+        "notice", "declare", "--component", "transfers=major_outage", "--title-en", "Transfers fail", "--title-zh", "转账失败",
+        "--body-en", "We are looking.", "--body-zh", "正在核实。",
+    )  # fmt: skip
+
+    served.wait_for(lambda: "Transfers fail" in served.get("/en/").text, within_s=30)
+    assert declared["number"] in served.get("/en/").text
+    assert served.get("/en/").headers["ETag"]
+    served.process.terminate()
+    assert served.process.wait(30) in (0, -15)
