@@ -24,7 +24,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PLACES = re.compile(r"(?<![\w.:/-])/(?=(?:opt|src|wheels|data)\b)")
 # Every dependency is fetched and installed anew.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(600)
 FLY = tomllib.loads((ROOT / "fly.toml").read_text(encoding="utf-8"))
 
 

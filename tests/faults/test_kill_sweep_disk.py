@@ -4,7 +4,7 @@ from kill_sweep import STEPS, Sweep
 CALLS = ("pwrite64", "fdatasync", "fsync", "rename", "openat", "write")
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(600)
 def test_killed_at_any_call_that_touches_the_disk_nothing_acknowledged_is_lost():
     sweep = Sweep()
     try:

@@ -4,7 +4,7 @@ from kill_sweep import STEPS, Sweep
 CALLS = ("sendto", "recvfrom", "connect", "poll", "close", "fcntl", "pread64", "newfstatat", "futex")
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(600)
 def test_killed_at_any_call_that_talks_or_waits_nothing_acknowledged_is_lost():
     sweep = Sweep()
     try:
