@@ -50,7 +50,7 @@ def worker(*, config_path: Path | None) -> None:
     _run(config_path, app.Parts(web=False, worker=True, demo=False))
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def agent(context: click.Context, arguments: tuple[str, ...]) -> None:
