@@ -79,7 +79,7 @@ def test_what_the_server_says_is_what_we_say(serve, probe, says, expected):
     result = probe("postgres", at(serve(behave)), {"tls": "none"}, timeout_s=0.4)
 
     assert verdict(result) == expected, result.message
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 2.8
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_a_server_that_lies_is_down_in_time(serve, probe, case):
     result = probe("websocket", url(serve(behave)), WANT, timeout_s=0.5)
 
     assert verdict(result) == ("down", error_class), result.message
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 2.8
 
 
 @pytest.mark.parametrize(("given", "expected"), [(b"v2", ("up", None)), (b"v1", ("down", "assertion"))])

@@ -252,7 +252,7 @@ def test_slow_forms_leave_room_for_the_page(wallet, tmp_path, clock):
         assert b"This page cannot be made at the moment" in body
         began = time.monotonic()
         assert b"Everything works" in get(server.effective_port, "/en/")[2]
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 2.8
     finally:
         go.set()
         for one in slow:
