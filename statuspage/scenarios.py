@@ -27,6 +27,7 @@ Variables = Mapping[str, Mapping[str, str]]
 PLACEHOLDERS = frozenset({
     "brand", "host", "notice", "start", "end", "eta", "next", "date", "lag", "count", "bad_version", "good_version",
     "old_version", "bank", "limit", "l2_name", "ratio", "fee_fast", "fee_slow", "n_blocks", "component", "evidence",
+    "supplier",
 })  # fmt: skip
 _PLACEHOLDER = re.compile(r"\{([a-z0-9_]{1,20})\}")
 # A line of advice that tells what not to do, or what we never do, belongs under "do not".
@@ -195,7 +196,7 @@ class Catalogue:
         return found
 
     def machine(self, name: str, part: str, variables: Variables) -> Text:
-        """What a machine may publish by itself: `name` suspected | grown | recovered | blind, `part` title | body."""
+        """What a machine may publish by itself: `name` is a key of `machine_texts`, `part` title | body."""
         return fill_all(self.machine_texts[name][part], variables)
 
 

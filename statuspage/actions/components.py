@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from statuspage.domain import status
+from statuspage.domain.judgement import BAD, Judgement, is_explained
 from statuspage.store import components, notices
 
-_MEANING = {"up": status.OPERATIONAL, "degraded": status.DEGRADED, "unknown": status.UNKNOWN}
+_MEANING = {"up": status.OPERATIONAL, "unknown": status.UNKNOWN}
 _IN_WINDOW = {"in_progress", "verifying"}
 
 
@@ -46,28 +47,24 @@ def refresh(
 
 
 def _implied(rows: list[components.Seen]) -> dict[str, list[str]]:
-    """Component id -> statuses its monitors imply. Regions of one monitor vote; a monitor whose parent is down is silent."""
-    votes: dict[str, list[components.Seen]] = defaultdict(list)
-    for row in rows:
-        votes[row.monitor_id].append(row)
-    states = {monitor_id: verdict([row.state for row in group]) for monitor_id, group in votes.items()}
+    """Component id -> statuses its monitors imply.
+
+    A monitor that fails while one that it depends on is down does not know: it cannot reach what it looks at.
+    """
+    parents = {row.monitor_id: row.depends_on for row in rows}
+    judgements = {row.monitor_id: row.judgement for row in rows}
     implied: dict[str, list[str]] = defaultdict(list)
-    for monitor_id, group in votes.items():
-        first = group[0]
-        if first.depends_on and states.get(first.depends_on) == "down":
-            continue
-        state = states[monitor_id]
-        implied[first.component_id].append(first.when_down if state == "down" else _MEANING[state])
+    for row in rows:
+        hidden = row.state in BAD and is_explained(row.monitor_id, parents, judgements)
+        implied[row.component_id].append(status.UNKNOWN if hidden else meaning(row.judgement, row.when_down))
     return implied
 
 
-def verdict(states: list[str]) -> str:
-    """One state of several regions: the majority of those that report; unknown when none does."""
-    reporting = [state for state in states if state != "unknown"]
-    if not reporting:
-        return "unknown"
-    counts = Counter(reporting)
-    down = counts["down"]
-    if down * 2 > len(reporting):
-        return "down"
-    return "degraded" if (down + counts["degraded"]) * 2 > len(reporting) else "up"
+def meaning(judgement: Judgement, when_down: str) -> str:
+    """What a judgement means for the component: what its evidence names, else what the monitor is configured to mean."""
+    state = judgement.shown
+    if state not in BAD:
+        return _MEANING[state]
+    if judgement.flapping_at:
+        return status.DEGRADED
+    return judgement.status or (when_down if state == "down" else status.DEGRADED)

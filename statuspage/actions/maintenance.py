@@ -149,11 +149,11 @@ def sweep(ctx: Context) -> int:
     """
     now = ctx.now()
     with ctx.db.read() as conn:
-        lost = suspicions.unexplained(conn)
+        lost = suspicions.unexplained(conn, now)
     if not lost:
         return 0
     with ctx.db.write() as conn:
-        suspicions.raise_for(conn, ctx, suspicions.unexplained(conn), now)
+        suspicions.raise_for(conn, ctx, suspicions.unexplained(conn, now), now)
     return len(lost)
 
 

@@ -8,8 +8,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
+from statuspage.domain import judgement
+from statuspage.domain.judgement import Judgement
+from statuspage.store import judgements
 from statuspage.store.schema.catalogue import component_groups, component_status_changes, components, monitors
-from statuspage.store.schema.checks import monitor_states
+
+_MANY = 500  # beyond it one scan costs less than naming them
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +31,18 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One monitor's state in one region, with what it means for its component."""
+    """One monitor as its regions judge it together, with what it means for its component."""
 
     monitor_id: str
     component_id: str
     when_down: str
     depends_on: str | None
-    state: str
+    judgement: Judgement
+
+    @property
+    def state(self) -> str:
+        """The state that counts."""
+        return self.judgement.shown
 
 
 def load(conn: Connection, ids: Iterable[str] | None = None) -> dict[str, Component]:
@@ -52,18 +61,28 @@ def load(conn: Connection, ids: Iterable[str] | None = None) -> dict[str, Compon
 
 
 def seen(conn: Connection, component_ids: Iterable[str]) -> list[Seen]:
-    """States of the active monitors of `component_ids`, and of the monitors they depend on; `unknown` where none was recorded."""
+    """The active monitors of `component_ids` and all that they depend on; `unknown` where nobody has seen anything yet."""
     statement = (
-        select(
-            monitors.c.id, monitors.c.component_id, monitors.c.when_down, monitors.c.depends_on, monitor_states.c.state
-        )
-        .outerjoin(monitor_states, monitor_states.c.monitor_id == monitors.c.id)
+        select(monitors.c.id, monitors.c.component_id, monitors.c.when_down, monitors.c.depends_on, monitors.c.created_at)
         .where(monitors.c.archived_at.is_(None), monitors.c.paused == False)  # noqa: E712 - SQL
-    )
+    )  # fmt: skip
+    rows = {row.id: row for row in conn.execute(statement)}
     wanted = set(component_ids)
-    rows = [Seen(row[0], row[1], row[2], row[3], row[4] or "unknown") for row in conn.execute(statement)]
-    parents = {row.depends_on for row in rows if row.component_id in wanted}
-    return [row for row in rows if row.component_id in wanted or row.monitor_id in parents]
+    ids = {row.id for row in rows.values() if row.component_id in wanted}
+    parents = {row.id: row.depends_on for row in rows.values()}
+    ids.update(*(judgement.ancestors(each, parents) for each in tuple(ids)))
+    known = judgements.load(conn, ids) if len(ids) < _MANY else judgements.load(conn)
+    return [
+        Seen(
+            row.id,
+            row.component_id,
+            row.when_down,
+            row.depends_on,
+            known.get(row.id) or judgement.first(row.created_at),
+        )
+        for row in rows.values()
+        if row.id in ids
+    ]
 
 
 def set_status(

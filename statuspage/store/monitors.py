@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from statuspage.store.schema.catalogue import components, monitors
 from statuspage.store.schema.checks import monitor_states, transitions
 from statuspage.store.schema.runtime import heartbeats, run_requests
+
+HEARTBEAT = "heartbeat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +43,28 @@ class Monitor:
     template: str
 
     def is_watched_from(self, region: str) -> bool:
-        """Whether `region` is to check it, and has a vote."""
-        return self.regions == "all" or region in self.regions
+        """Whether `region` is to check it, and has a vote. Heartbeats are told to this server, wherever it stands."""
+        return self.regions == "all" or region in self.regions or self.kind == HEARTBEAT
 
 
-def active(conn: Connection) -> dict[str, Monitor]:
-    """Every monitor that should run, by id."""
+def active(conn: Connection, ids: Iterable[str] | None = None) -> dict[str, Monitor]:
+    """Every monitor that should run, by id; or those of `ids` among them."""
     statement = (
         select(monitors, components.c.names.label("component_names"), components.c.symptoms, components.c.template)
         .join(components, components.c.id == monitors.c.component_id)
         .where(monitors.c.archived_at.is_(None), monitors.c.paused == False, components.c.archived_at.is_(None))  # noqa: E712 - SQL
         .order_by(monitors.c.no)
     )
+    statement = statement if ids is None else statement.where(monitors.c.id.in_(list(ids)))
     return {row["id"]: _monitor(row) for row in conn.execute(statement).mappings()}
 
 
 def _monitor(row: RowMapping) -> Monitor:
     values = {name: row[name] for name in Monitor.__dataclass_fields__}
     lists = {name: tuple(row[name] or ()) for name in ("allow_networks", "symptoms")}
-    return Monitor(**{**values, **lists, "regions": row["regions"] if row["regions"] == "all" else tuple(row["regions"])})
+    return Monitor(
+        **{**values, **lists, "regions": row["regions"] if row["regions"] == "all" else tuple(row["regions"])}
+    )
 
 
 def state_rows(conn: Connection) -> list[RowMapping]:
@@ -71,6 +77,12 @@ def save_state(conn: Connection, values: dict[str, Any]) -> None:
     key = (monitor_states.c.monitor_id == values["monitor_id"]) & (monitor_states.c.region == values["region"])
     if conn.execute(update(monitor_states).where(key).values(values)).rowcount == 0:
         conn.execute(insert(monitor_states).values(values))
+
+
+def forget_region(conn: Connection, monitor_id: str, region: str) -> None:
+    """Drop what one region has seen of a monitor that it checks no more."""
+    key = (monitor_states.c.monitor_id == monitor_id) & (monitor_states.c.region == region)
+    conn.execute(delete(monitor_states).where(key))
 
 
 def add_transition(conn: Connection, values: dict[str, Any]) -> int:

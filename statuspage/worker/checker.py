@@ -11,8 +11,8 @@ from typing import Protocol
 
 from probes.result import CheckResult
 from probes.spec import ProbeSpec
-from statuspage.actions import checks, suspicions
-from statuspage.actions.checks import Book
+from statuspage.actions import absence, checks, suspicions
+from statuspage.actions.book import LOCAL, Book
 from statuspage.actions.context import Context
 from statuspage.actions.specs import spec_of
 from statuspage.errors import Conflict, Unavailable
@@ -56,8 +56,8 @@ EngineFactory = Callable[[list[ProbeSpec], Callable[[list[CheckResult]], None], 
 
 
 def _specs(monitors: dict[str, Monitor]) -> list[ProbeSpec]:
-    """What the engine runs: heartbeats are told, they do not ask."""
-    return [spec_of(item) for item in monitors.values() if item.kind != HEARTBEAT]
+    """What this server's engine runs: what is to be watched from here. Heartbeats are told, they do not ask."""
+    return [spec_of(item) for item in monitors.values() if item.kind != HEARTBEAT and item.is_watched_from(LOCAL)]
 
 
 class Checker:
@@ -99,7 +99,7 @@ class Checker:
                     stop.wait(min(_REST_S, time.monotonic() - began))
                 if time.monotonic() >= reload_at:
                     seen_change = self._reload(book, engine, heartbeats, seen_change)
-                    self._settle()
+                    self._settle(book)
                     reload_at = time.monotonic() + RELOAD_S
         finally:
             engine.stop()
@@ -151,16 +151,21 @@ class Checker:
         except Unavailable:
             return seen_change
         if monitors is not None and monitors != book.monitors:
-            book.load(monitors)
             engine.replace(_specs(monitors))
             heartbeats.load(monitors.values())
+            try:
+                checks.configure(self._ctx, book, monitors)
+            except Unavailable as error:
+                log.warning("the configuration waits: %s", error)
+                return seen_change
         for request in requests:
             if self._asked.setdefault(request["monitor_id"], request["id"]) == request["id"]:
                 _ = heartbeats.run_now(request["monitor_id"]) or engine.run_now(request["monitor_id"])
         return newest
 
-    def _settle(self) -> None:
+    def _settle(self, book: Book) -> None:
         try:
+            absence.tick(self._ctx, book)
             suspicions.settle_all(self._ctx)
         except Unavailable as error:
             log.warning("notices wait: %s", error)
