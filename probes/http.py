@@ -273,6 +273,8 @@ def failed(error: TransferError) -> Failed:
         number = transfer.errno
         return Failed("down", class_of_errno(number) if number else "refused", f"connection failed: {error}")
     name = _CLASS_OF_CURL.get(error.code, "protocol")
+    if error.code == 56 and "chunk" in str(error):  # libcurl has one number for a lost connection and for bad chunks
+        name = "protocol"
     return Failed("unknown" if name == "internal" else "down", name, str(error) or f"transfer failed ({error.code})")
 
 

@@ -9,9 +9,13 @@ import socket
 import ssl
 import time
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from probes import http
 from probes.registry import PROBES
@@ -428,6 +432,21 @@ def tls(serve, authority, answer, tmp_path):
     return start
 
 
+class SelfSigned:
+    """Issues certificates that vouch for themselves."""
+
+    @staticmethod
+    def issue_cert(name, key_type):
+        del key_type
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(name))])
+        builder = x509.CertificateBuilder(subject, subject, key.public_key(), 7, _in_days(-1), _in_days(30), [])
+        made = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return trustme.LeafCert(pem, made.public_bytes(serialization.Encoding.PEM), [])
+
+
 def _in_days(days):
     return datetime.now(UTC) + timedelta(days=days)
 
@@ -467,7 +486,7 @@ def test_the_days_of_a_chain_are_remembered_while_they_are_many_and_read_while_t
     assert [each.certificates for each in (first, later, soon, old)] == [True, False, True, True]
 
 
-@pytest.mark.parametrize("case", ["expired", "wrong host", "unknown authority"])
+@pytest.mark.parametrize("case", ["expired", "wrong host", "unknown authority", "self-signed"])
 @pytest.mark.parametrize("kind", ["http", "tls"])
 def test_a_bad_certificate_is_down(tls, case, kind):
     other = trustme.CA(key_type=trustme.KeyType.ECDSA)
@@ -475,6 +494,7 @@ def test_a_bad_certificate_is_down(tls, case, kind):
         "expired": (("127.0.0.1",), {"days": -1}),
         "wrong host": (("other.test",), {}),
         "unknown authority": (("127.0.0.1",), {"issuer": other}),
+        "self-signed": (("127.0.0.1",), {"issuer": SelfSigned}),
     }
     names, extra = arguments[case]
     server, ca_file = tls(*names, **extra)
