@@ -11,7 +11,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
-from probes import guard
+from probes import guard, resolve
 from probes.options import (
     Option,
     Problem,
@@ -110,9 +110,14 @@ async def check(spec: ProbeSpec, run: Run) -> CheckResult:
     record = spec.options.get("record", "A")
     resolver = _resolver(spec, run)
     began = time.monotonic()
+    own = resolver is run.client.resolver.raw
     try:
-        answer = await resolver.resolve(spec.target, record, lifetime=run.left_s, search=False)
+        lifetime_s = resolve.share_of(run.left_s) if own else run.left_s
+        answer = await resolver.resolve(spec.target, record, lifetime=lifetime_s, search=False)
     except dns.exception.DNSException as error:
+        if own and resolve.is_silence(error) and not await run.client.resolver.reaches_the_world(spec.target, run.left_s):
+            silent = Failed("unknown", "dns", f"our own resolver does not answer: nothing is known of {spec.target}")
+            raise silent from error
         raise _failed(error, f"{spec.target} {record}") from error
     run.mark("dns", began)
     found = sorted(rdata.to_text() for rdata in answer)

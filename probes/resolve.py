@@ -1,11 +1,15 @@
 """Names to addresses inside a deadline, without threads: getaddrinfo can be neither cancelled nor bounded.
 
 The order is that of a usual machine: literal address, localhost, the hosts file, DNS with the system's search list.
+
+A name that does not exist is the target's fault. Silence and SERVFAIL may be our resolver's: a control question, for a name
+under the same top level that nobody can have in a cache, tells whether the resolver still reaches the world.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -21,12 +25,22 @@ LOOPBACK = ("127.0.0.1",)
 MAX_ADDRESSES = 32  # a name with a thousand addresses is judged and dialled by its first ones
 _CACHE_S = 30.0  # an answer lives as long as its record says, but no longer than this: probes must see a change
 _MAX_ANSWERS = 20_000
+_MAX_TOPS = 1000
 _KINDS = ("A", "AAAA")
 _HOSTS = Path("/etc/hosts")
 
 
+_SPARED_S = 1.5  # of a look-up's time, for the control question
+_CONTROL_GOOD_S = 5.0
+_OTHER_FAMILY_S = 0.3  # how long the second family may be later than the first
+
+
 class NoAnswer(OSError):
     """The name leads nowhere: it does not exist, has no address, or the resolver did not answer in time."""
+
+
+class NoResolver(NoAnswer):
+    """Our own resolver answers nothing at all: nothing is known of the name."""
 
 
 @lru_cache(maxsize=8192)
@@ -65,6 +79,22 @@ def _known(host: str) -> list[str] | None:
         return _hosts_of(_HOSTS.stat().st_mtime_ns).get(host)
     except OSError:
         return None
+
+
+def share_of(timeout_s: float) -> float:
+    """How much of `timeout_s` a query may take, so that the control question has its time."""
+    return max(timeout_s - _SPARED_S, timeout_s * 0.6)
+
+
+def _outcome(query: asyncio.Future[dns.resolver.Answer]) -> dns.resolver.Answer | BaseException:
+    if not query.done() or query.cancelled():
+        return TimeoutError()
+    return query.exception() or query.result()
+
+
+def is_silence(error: BaseException) -> bool:
+    """Whether a failed query tells nothing of the name: the resolver, or the servers behind it, did not answer."""
+    return isinstance(error, (dns.resolver.NoNameservers, dns.exception.Timeout, TimeoutError, OSError))
 
 
 def _describe(host: str, error: BaseException) -> NoAnswer:
@@ -107,9 +137,13 @@ def _addresses(host: str, outcomes: Sequence[dns.resolver.Answer | BaseException
     if addresses:
         ttl = min(answer.rrset.ttl for answer in answers if answer.rrset is not None)
         return addresses[:MAX_ADDRESSES], min(float(ttl), _CACHE_S)
+    raise _describe(host, _worst(outcomes))
+
+
+def _worst(outcomes: Sequence[dns.resolver.Answer | BaseException]) -> BaseException:
+    """The error that says most: that a record is missing says less than that a name is, or that nobody answers."""
     errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    errors.sort(key=lambda error: isinstance(error, dns.resolver.NoAnswer))
-    raise _describe(host, errors[0])
+    return min(errors, key=lambda error: isinstance(error, dns.resolver.NoAnswer))
 
 
 class Resolver:
@@ -126,10 +160,11 @@ class Resolver:
             if port:
                 self._resolver.nameserver_ports = {**self._resolver.nameserver_ports, address: int(port)}
         self._answers: dict[str, tuple[float, list[str]]] = {}
+        self._control: dict[str, tuple[float, bool]] = {}  # top level -> until when it holds, whether it was answered
         self.lookups = 0
 
     async def lookup(self, host: str, timeout_s: float) -> list[str]:
-        """Every address of `host`. Raises NoAnswer after at most `timeout_s`."""
+        """Every address of `host`. Raises NoAnswer after at most `timeout_s`, NoResolver when it is our resolver's fault."""
         known = _known(host)
         if known is not None:
             return known
@@ -140,17 +175,53 @@ class Resolver:
         if len(self._answers) > _MAX_ANSWERS:
             self._answers.clear()
         self.lookups += 1
+        outcomes = await self._ask(host, share_of(timeout_s))
         try:
-            async with asyncio.timeout(timeout_s):
-                outcomes = await asyncio.gather(
-                    *(self._resolver.resolve(host, kind, lifetime=timeout_s, search=True) for kind in _KINDS),
-                    return_exceptions=True,
-                )
             addresses, good_s = _addresses(host, outcomes)
-        except TimeoutError as error:
-            raise _describe(host, error) from error
+        except NoAnswer:
+            if is_silence(_worst(outcomes)) and not await self.reaches_the_world(host, now + timeout_s - time.monotonic()):
+                message = f"our own resolver does not answer: nothing is known of {host}"
+                raise NoResolver(message) from None
+            raise
         self._answers[host] = (now + good_s, addresses)
         return addresses
+
+    async def _ask(self, host: str, timeout_s: float) -> list[dns.resolver.Answer | BaseException]:
+        """Both families at once; when one has answered, the other may be a little later and no more."""
+        queries = [
+            asyncio.ensure_future(self._resolver.resolve(host, kind, lifetime=timeout_s, search=True)) for kind in _KINDS
+        ]
+        until = time.monotonic() + timeout_s
+        try:
+            done, waiting = await asyncio.wait(queries, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            if done and waiting:
+                has_answer = any(each.exception() is None for each in done)
+                left_s = max(0.0, until - time.monotonic())
+                await asyncio.wait(waiting, timeout=min(left_s, _OTHER_FAMILY_S) if has_answer else left_s)
+        finally:
+            for each in queries:
+                each.cancel()
+            outcomes = [_outcome(each) for each in queries]
+        return outcomes
+
+    async def reaches_the_world(self, host: str, timeout_s: float) -> bool:
+        """Whether the resolver answers for a name beside `host` that it cannot know. Remembered for 5 s."""
+        top = host.rpartition(".")[2] if "." in host else ""
+        until, answered = self._control.get(top, (0.0, False))
+        if until > time.monotonic():
+            return answered
+        name = f"{secrets.token_hex(10)}.{top}".rstrip(".")
+        try:
+            await self._resolver.resolve(name, "A", lifetime=max(0.05, timeout_s), search=False)
+            answered = True
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            answered = True
+        except (dns.exception.DNSException, OSError):
+            answered = False
+        if len(self._control) > _MAX_TOPS:
+            self._control.clear()
+        self._control[top] = (time.monotonic() + _CONTROL_GOOD_S, answered)
+        return answered
 
     @property
     def raw(self) -> dns.asyncresolver.Resolver:

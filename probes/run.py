@@ -152,6 +152,7 @@ def explain(error: BaseException) -> Failed:
 # In order: a subclass stands before its base.
 _VERDICTS: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
     (guard.Refused, "unknown", "blocked", ""),
+    (resolve.NoResolver, "unknown", "dns", ""),
     (resolve.NoAnswer, "down", "dns", ""),
     (MissingSecret, "unknown", "client_error", ""),
     (TimeoutError, "down", "timeout", "no answer within the deadline"),

@@ -128,7 +128,8 @@ def read_request_() -> Callable[[socket.socket], bytes]:
 class NameServer:
     """A DNS server on UDP. `records[name, type]` is a list of texts; `turns` has one such list for each query in turn.
 
-    A name in `silent` is never answered, one in `broken` gets SERVFAIL, any other NXDOMAIN.
+    A name in `silent` is never answered, one in `broken` gets SERVFAIL, any other NXDOMAIN. `state` "silent" or "broken" is
+    that for every name: a resolver that has lost the world.
     """
 
     def __init__(self) -> None:
@@ -136,6 +137,8 @@ class NameServer:
         self.turns: dict[tuple[str, str], list[list[str]]] = {}
         self.silent: set[str] = set()
         self.broken: set[str] = set()
+        self.silent_kinds: set[str] = set()
+        self.state = ""
         self.asked: list[tuple[str, str]] = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
@@ -165,11 +168,11 @@ class NameServer:
         name = question.name.to_text().rstrip(".").lower()
         kind = dns.rdatatype.to_text(question.rdtype)
         self.asked.append((name, kind))
-        if name in self.silent:
+        if name in self.silent or self.state == "silent" or kind in self.silent_kinds:
             return None
         reply = dns.message.make_response(query)
         reply.flags |= dns.flags.RA
-        if name in self.broken:
+        if name in self.broken or self.state == "broken":
             reply.set_rcode(dns.rcode.SERVFAIL)
             return reply
         turns = self.turns.get((name, kind))
