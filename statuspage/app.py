@@ -18,10 +18,9 @@ from waitress.server import create_server
 
 from probes.secrets_at_use import Vault
 from statuspage import demo_files
-from statuspage.actions import configured_subscribers, demo_data, maintenance, operators, publication
+from statuspage.actions import configured_subscribers, maintenance, operators, publication
 from statuspage.actions.context import COMMAND_LINE, Context
 from statuspage.config import check, plan
-from statuspage.demo import service
 from statuspage.errors import SettingsError, StatuspageError
 from statuspage.publish.publisher import Publisher
 from statuspage.settings import Settings
@@ -38,8 +37,9 @@ from statuspage.worker.loops import Supervisor
 log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
-# Loaded once the page is being served: a third of a start, and no reader needs them.
+# Loaded once the page is being served: a third of a start, and no reader needs them. The demo's parts: only for a demo.
 _CONSOLE, _WORKER = "statuspage.web.console.app", "statuspage.worker.main"
+_DEMO, _DEMO_DATA = "statuspage.demo.service", "statuspage.actions.demo_data"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Running:
 
     servers: list[Any] = field(default_factory=list)  # waitress publishes no types
     supervisor: Supervisor | None = None
-    demo: service.Demo | None = None
+    demo: Any = None  # a demo.service.Demo
 
 
 def run(settings: Settings, ctx: Context, parts: Parts, *, say: Say) -> int:
@@ -80,7 +80,7 @@ def start(settings: Settings, ctx: Context, parts: Parts, running: Running, say:
     apply_configuration(settings, ctx, parts)
     publisher = _serve_page(settings, ctx, running) if parts.web else None
     if parts.demo:
-        running.demo = service.start_in_thread(
+        running.demo = importlib.import_module(_DEMO).start_in_thread(
             "127.0.0.1", settings.demo_port, settings.data / "demo", settings.demo_tls_port
         )
     worker = importlib.import_module(_WORKER)
@@ -91,7 +91,8 @@ def start(settings: Settings, ctx: Context, parts: Parts, running: Running, say:
         _serve(running, console, settings.console_host, settings.console_port, 4)
         greet(settings, ctx, parts, say)
     if parts.demo:
-        threading.Thread(target=demo_data.seed, args=(ctx, ctx.now()), name="demo history", daemon=True).start()
+        seed = importlib.import_module(_DEMO_DATA).seed
+        threading.Thread(target=seed, args=(ctx, ctx.now()), name="demo history", daemon=True).start()
 
 
 def _serve_page(settings: Settings, ctx: Context, running: Running) -> Publisher:

@@ -10,7 +10,7 @@ import click
 
 from statuspage import app, logs, settings
 from statuspage.cli.base import answer, as_json, reports_errors
-from statuspage.demo import control, service
+from statuspage.demo import control
 from statuspage.errors import NotAllowed, SettingsError
 from statuspage.installation import open_installation
 from statuspage.settings import Settings
@@ -83,7 +83,8 @@ def demo(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         found = settings.load()
         click.echo(f"demo wallet on http://127.0.0.1:{found.demo_port}, TLS port {found.demo_tls_port}; Ctrl-C ends it")
-        service.serve("127.0.0.1", found.demo_port, found.data / "demo", found.demo_tls_port)
+        wallet = importlib.import_module("statuspage.demo.service")
+        wallet.serve("127.0.0.1", found.demo_port, found.data / "demo", found.demo_tls_port)
 
 
 @demo.command(name="break")
