@@ -17,7 +17,7 @@ page:
   url: {url}
   languages: [en, zh-Hans]
 allow_networks: [{network}]
-defaults: {{interval: 1s, retry: 500ms, timeout: 2s, confirm: {{failures: 2, successes: 2}}}}
+defaults: {{interval: 1s, retry: 500ms, timeout: 1s, confirm: {{failures: 2, successes: 2}}}}
 components:
   api:
     name: {{en: API, zh-Hans: 接口}}
