@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import available_timezones
 
 from sqlalchemy import Connection, insert, update
 
 from statuspage.actions import subscribe_limits
 from statuspage.actions.context import Context
 from statuspage.actions.limits import TooOften
-from statuspage.domain import address, sealing
+from statuspage.domain import address, night, sealing
 from statuspage.errors import InvalidInput, NotFound
 from statuspage.store import notices, pages
 from statuspage.store import subscribers as stored
@@ -159,7 +160,8 @@ def _put(
     else:
         values: dict[str, Any] = {
             **filters, "address_sealed": sealed(ctx, place.found.text), "address_hash": place.hashed, "label": place.found.label,
-            "state": state, "meta": {}, "off_at": None, "confirmed_at": now if state == "active" else None,
+            "state": state, "meta": {"night": row.meta.get("night", "")} if row else {}, "off_at": None,
+            "confirmed_at": now if state == "active" else None,
         }  # fmt: skip
         if row is not None:
             conn.execute(update(subscriptions).where(subscriptions.c.id == row.id).values(values))
@@ -171,7 +173,8 @@ def _put(
 
 
 def _insert(conn: Connection, wish: Wish, place: _Place, values: dict[str, Any], now: datetime) -> None:
-    person = insert(people).values(language=wish.language, time_zone=wish.time_zone or "UTC", created_at=now)
+    zone = wish.time_zone if wish.time_zone in available_timezones() else "UTC"  # not known: the page's stands in
+    person = insert(people).values(language=wish.language, time_zone=zone, created_at=now)
     conn.execute(insert(subscriptions).values(
         public_id=place.handle, subscriber_id=conn.execute(person.returning(people.c.id)).scalar_one(), channel=wish.channel,
         audience="public", notice_id=place.notice_id, attempts=0, created_at=now, **values,
@@ -303,10 +306,14 @@ def managed(ctx: Context, public_id: str, token: str) -> Subscription:
     return row
 
 
-def change(ctx: Context, public_id: str, token: str, *, components: Sequence[str], kinds: Sequence[str], language: str) -> None:
-    """Replace the filters of a subscription. Raises NotFound as `managed`."""
+def change(
+    ctx: Context, public_id: str, token: str, *, components: Sequence[str], kinds: Sequence[str], language: str,
+    at_night: str = "",
+) -> None:  # fmt: skip
+    """Replace the filters of a subscription; `at_night` is one of domain.night.CHOICES. Raises NotFound as `managed`."""
     row = managed(ctx, public_id, token)
-    values = {"components": _known_ids(components), "kinds": _known_ids(kinds), "language": language}
+    meta = {**row.meta, "night": at_night if at_night in night.CHOICES else ""}
+    values = {"components": _known_ids(components), "kinds": _known_ids(kinds), "language": language, "meta": meta}
     with ctx.db.write() as conn:
         conn.execute(update(subscriptions).where(subscriptions.c.id == row.id).values(values))
 

@@ -97,7 +97,7 @@ class Channel:
     `twin` sends instead while `account` is not among the settings. `parallel` bounds its threads, so that a slow supplier
     delays no other.
     `one_supplier`: an error of the supplier concerns every message of the channel, not one address. `is_billed`: each segment
-    costs, so messages to the public count against the spend ceilings.
+    costs, so messages to the public count against the spend ceilings. `rings`: on a person's phone, so it waits at night.
     """
 
     name: str
@@ -114,6 +114,7 @@ class Channel:
     parallel: int = 8
     one_supplier: bool = False
     is_billed: bool = False
+    rings: bool = False
 
 
 _ALL = (
@@ -121,7 +122,7 @@ _ALL = (
         "sms", "SMS", "A short text when a problem is confirmed, when it changes and when it is over. A few a month.",
         send="statuspage.channels.sms:send", find="statuspage.channels.sms:find", opt_in="code",
         twin="statuspage.channels.console:send", account="twilio", templates=("messages/sms.txt",), parallel=8, one_supplier=True,
-        is_billed=True,
+        is_billed=True, rings=True,
         settings=(
             SettingRow("twilio", "account_sid, auth_token, and messaging_service_sid or number. Without it texts are printed."),
             SettingRow("countries", "Countries whose numbers may subscribe, such as [HK, SG]. None unless named."),
@@ -130,7 +131,7 @@ _ALL = (
     ),
     Channel(
         "webpush", "Browser notification", "A notification on this device, even while the page is closed.",
-        send="statuspage.channels.webpush:send", opt_in="permission", templates=("messages/push.txt",), parallel=16,
+        send="statuspage.channels.webpush:send", opt_in="permission", templates=("messages/push.txt",), parallel=16, rings=True,
         settings=(
             SettingRow("contact", "mailto: or https: address that push services may write to."),
         ),

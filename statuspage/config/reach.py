@@ -1,4 +1,4 @@
-"""`channels:`, `on_call:`, `webhooks:`, `maintenance:`, `mirrors:` — who may be told, what is planned, where copies go."""
+"""Who may be told and when, what is planned, where copies go: `channels:`, `quiet_hours:`, `on_call:` and what follows them."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from statuspage.errors import InvalidInput
 
 Country = Annotated[str, BeforeValidator(matching(r"[A-Z]{2}", "write a country code of two capitals, such as HK"))]
 Currency = Annotated[str, BeforeValidator(matching(r"[A-Z]{3}", "write a currency code such as USD"))]
+Clock = Annotated[str, BeforeValidator(matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", 'write a time such as "22:00", in quotes'))]
 _PUSH_HOST = r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?"
 PushHost = Annotated[str, BeforeValidator(matching(_PUSH_HOST, "write a host such as push.example or *.push.example"))]
 _PRICE = r"[0-9]{1,2}(\.[0-9]{1,5})?"
@@ -126,6 +127,14 @@ class Channels(Shape):
     email: Email | None = None
     webpush: WebPush | None = None
     webhook: Annotated[Webhook | None, Presence] = None
+
+
+class QuietHours(Shape):
+    """The night of readers' phones, in their own time: SMS and push wait until it ends, urgent outages come through (`wake`)."""
+
+    begins: Clock = Field(default="22:00", alias="from")
+    until: Clock = "08:00"
+    wake: Switch = True
 
 
 class OnCall(Shape):

@@ -120,6 +120,7 @@ def _settings(config: Config) -> dict[str, Any]:
         "page": page.stored(),
         "defaults": document.defaults.model_dump(mode="json"),
         "channels": document.channels.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "quiet_hours": document.quiet_hours.model_dump(mode="json", by_alias=True),
         "on_call": [
             person.model_dump(mode="json", exclude_none=True) | {"language": person.language or page.languages[0]}
             for person in document.on_call

@@ -8,7 +8,7 @@ from statuspage.config.catalogue import Chain, Component, Group
 from statuspage.config.fields import Id, Network, Shape
 from statuspage.config.monitors import Defaults, Monitor
 from statuspage.config.page import PageShape
-from statuspage.config.reach import Channels, Maintenance, Mirror, OnCall, OperatorWebhook
+from statuspage.config.reach import Channels, Maintenance, Mirror, OnCall, OperatorWebhook, QuietHours
 
 
 class Document(Shape):
@@ -22,6 +22,7 @@ class Document(Shape):
     monitors: dict[Id, Monitor] = Field(default_factory=dict)
     maintenance: list[Maintenance] = Field(default_factory=list)
     channels: Channels = Channels()
+    quiet_hours: QuietHours = QuietHours()
     on_call: list[OnCall] = Field(default_factory=list)
     webhooks: list[OperatorWebhook] = Field(default_factory=list)
     allow_networks: list[Network] = Field(default_factory=list)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import unicodedata
-from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -16,7 +15,6 @@ LONGEST_BACKOFF_S = 300.0
 LONGEST_WISH_S = 900.0  # of a supplier's Retry-After; an absurd one must not outlive the news
 MAX_ATTEMPTS = 40  # a row that kills its worker each time is not claimed for ever
 
-NIGHT_BEGINS, NIGHT_ENDS = time(22), time(8)
 _LIFE = {"page_oncall": timedelta(hours=1), "resolved": timedelta(hours=24), "recovered": timedelta(hours=24)}
 _SHORTEST_LIFE, _LONGEST_LIFE = timedelta(minutes=30), timedelta(hours=12)
 
@@ -65,19 +63,6 @@ def life(
     if event in {"declared", "confirmed", "suspected"} and impact == "major":
         return min(max((eta_at or now) - now, timedelta(hours=2)), _LONGEST_LIFE)
     return timedelta(hours=4)
-
-
-def quiet_until(now: datetime, zone: ZoneInfo, impact: str, *, is_calm: bool, wakes: bool) -> datetime | None:
-    """When a person in `zone` may be disturbed: None for now, else the end of their night (22:00 to 08:00).
-
-    Only the critical is said at night, and only to who asked to be woken (`wakes`). `is_calm` marks good news and reminders,
-    which never wake anybody. Whoever waits must ask again then: what is no longer true is not sent.
-    """
-    local = now.astimezone(zone)
-    if (wakes and impact == "critical" and not is_calm) or NIGHT_ENDS <= local.time() < NIGHT_BEGINS:
-        return None
-    day = local.date() + timedelta(days=1 if local.time() >= NIGHT_BEGINS else 0)
-    return datetime.combine(day, NIGHT_ENDS, zone).astimezone(UTC)
 
 
 def plain(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bind
 
 from statuspage.store import pages
 from statuspage.store.schema.delivery import deliveries, outbox, subscriptions
+from statuspage.store.schema.delivery import subscribers as people
+from statuspage.store.schema.notices import notices
 from statuspage.store.types import Big
 
 OPEN = ("queued", "sending")
@@ -41,6 +44,8 @@ class Job:
     address_sealed: bytes
     token_hash: str | None
     meta: dict[str, Any]
+    time_zone: str
+    waited: bool = False  # for the reader's morning, as the deliverer finds: it must still be true when it goes out
 
 
 def unexpanded(conn: Connection) -> RowMapping | None:
@@ -66,6 +71,7 @@ class Work:
     channels: frozenset[str]
     settings: dict[str, Any]
     allow_networks: tuple[str, ...]
+    quiet_hours: dict[str, Any]
 
 
 def work(conn: Connection, now: datetime) -> Work:
@@ -74,7 +80,7 @@ def work(conn: Connection, now: datetime) -> Work:
     names = set(conn.execute(select(deliveries.c.channel).where(_is_due(now)).distinct()).scalars())
     return Work(
         waiting is not None, frozenset(names), pages.load_meta(conn, "channels", {}) or {},
-        tuple(pages.load_meta(conn, "allow_networks", []) or []),
+        tuple(pages.load_meta(conn, "allow_networks", []) or []), pages.load_meta(conn, "quiet_hours", {}) or {},
     )  # fmt: skip
 
 
@@ -91,9 +97,10 @@ def jobs(conn: Connection, ids: list[int]) -> list[Job]:
         select(
             deliveries, subscriptions.c.public_id, subscriptions.c.audience, subscriptions.c.language, subscriptions.c.label,
             subscriptions.c.address_sealed, subscriptions.c.token_hash, subscriptions.c.meta,
-            subscriptions.c.notice_id.label("only_notice_id"),
+            subscriptions.c.notice_id.label("only_notice_id"), people.c.time_zone,
         )
         .join(subscriptions, subscriptions.c.id == deliveries.c.subscription_id)
+        .join(people, people.c.id == subscriptions.c.subscriber_id)
         .where(deliveries.c.id.in_(ids)).order_by(deliveries.c.urgency, deliveries.c.next_try_at, deliveries.c.id)
     )  # fmt: skip
     rows = list(conn.execute(statement).mappings())
@@ -104,7 +111,7 @@ def jobs(conn: Connection, ids: list[int]) -> list[Job]:
 
 def _job(row: RowMapping, said: RowMapping) -> Job:
     same = ("id", "key", "channel", "notice_id", "sequence", "urgency", "attempts", "lease_until", "subscription_id", "public_id",
-            "only_notice_id", "audience", "language", "label", "address_sealed", "token_hash", "meta")  # fmt: skip
+            "only_notice_id", "audience", "language", "label", "address_sealed", "token_hash", "meta", "time_zone")  # fmt: skip
     return Job(
         **{name: row[name] for name in same}, is_ambiguous=row["error_class"] == "Unknown", kind=said["kind"],
         payload=said["payload"], created_at=said["created_at"], expires_at=said["expires_at"],
@@ -140,6 +147,25 @@ _VERDICT = (
     .join(subscriptions, subscriptions.c.id == deliveries.c.subscription_id)
     .where(deliveries.c.id == bindparam("job", type_=Big))
 )  # fmt: skip
+
+
+def told(conn: Connection, jobs: Sequence[Job]) -> set[int]:
+    """The ids of those jobs whose reader has been sent something about the same notice before."""
+    wanted = [job.id for job in jobs if job.payload.get("event") == "updated"]
+    if not wanted:
+        return set()
+    same = and_(_other.c.notice_id == deliveries.c.notice_id, _other.c.subscription_id == deliveries.c.subscription_id)
+    statement = select(deliveries.c.id).where(deliveries.c.id.in_(wanted), exists().where(same, _other.c.state == "sent"))
+    return set(conn.execute(statement).scalars())
+
+
+def is_still_true(conn: Connection, job: Job, now: datetime) -> bool:
+    """Whether what waited for the morning is still the last word: no later update, not even one that nobody was told of."""
+    row = conn.execute(select(notices.c.version, notices.c.scheduled_for).where(notices.c.id == job.notice_id)).first()
+    if row is None:
+        return True
+    is_past = job.payload.get("event") == "reminder" and row.scheduled_for is not None and row.scheduled_for <= now
+    return int(row.version) <= job.sequence and not is_past
 
 
 def next_due_at(conn: Connection) -> datetime | None:

@@ -18,6 +18,7 @@ from statuspage.actions.limits import TooOften
 from statuspage.actions.subscribers import Asked, Wish
 from statuspage.channels import registry
 from statuspage.domain import delivery
+from statuspage.domain.night import Night
 from statuspage.errors import InvalidInput, NotAllowed, NotFound
 from statuspage.settings import Settings
 from statuspage.store import components, notices, pages
@@ -110,8 +111,8 @@ class _Forms:
     def ask(self) -> Response:
         """POST /subscribe: a form of one channel."""
         form = request.form
-        filled = {"channel": form.get("channel", ""), "phone": form.get("phone", ""), "url": form.get("url", ""),
-                  "notice": form.get("notice", ""), "components": form.getlist("components")}  # fmt: skip
+        names = ("channel", "phone", "url", "notice", "time_zone")
+        filled = {**{name: form.get(name, "") for name in names}, "components": form.getlist("components")}
         if form.get("website"):  # a field people do not see
             return self._show("subscribe_done.html", step="done")
         try:
@@ -126,11 +127,11 @@ class _Forms:
         return reader_language(self._page())
 
     def _wish(self, said: Mapping[str, Any]) -> Wish:
-        text = {name: str(said.get(name) or "")[:4000] for name in ("channel", "phone", "url", "notice", "push")}
+        text = {name: str(said.get(name) or "")[:4000] for name in ("channel", "phone", "url", "notice", "push", "time_zone")}
         named = said.get("components") or []
         return Wish(
             channel=text["channel"], language=self._language(), ip_prefix=self._prefix(), phone=text["phone"],
-            url=text["url"].strip(), push=text["push"], notice=text["notice"],
+            url=text["url"].strip(), push=text["push"], notice=text["notice"], time_zone=text["time_zone"],
             components=tuple(str(one) for one in named) if isinstance(named, list) else (),
         )  # fmt: skip
 
@@ -163,9 +164,12 @@ class _Forms:
         row = subscribers.managed(self._ctx, public_id, token)
         with self._ctx.db.read() as conn:
             listed = list(components.load(conn).values())
+            hours = Night.read(pages.load_meta(conn, "quiet_hours", {}))
         return self._show(
-            "subscribe_manage.html", row=row, token=token, components=listed, saved=saved, channel=registry.CHANNELS[row.channel]
-        )
+            "subscribe_manage.html", row=row, token=token, components=listed, saved=saved, channel=registry.CHANNELS[row.channel],
+            night=row.meta.get("night") or ("urgent" if hours.wakes else "none"),
+            hours=hours if hours.begins != hours.ends else None,
+        )  # fmt: skip
 
     def change(self) -> Response:
         """POST /subscribe/manage: change the filters, or end it (`action=stop`, or RFC 8058's one click)."""
@@ -179,8 +183,9 @@ class _Forms:
         row = subscribers.managed(self._ctx, public_id, token)
         language = chosen if chosen in self._page().languages else row.language
         subscribers.change(
-            self._ctx, public_id, token, components=request.form.getlist("components"), kinds=row.kinds, language=language
-        )
+            self._ctx, public_id, token, components=request.form.getlist("components"), kinds=row.kinds, language=language,
+            at_night=request.form.get("night", ""),
+        )  # fmt: skip
         return self._manage(public_id, token, saved=True)
 
     def push_key(self) -> Response:
@@ -203,6 +208,7 @@ class _Forms:
             asked = self._subscribe(self._wish({
                 "channel": channel, "phone": said.get("phone"), "url": said.get("webhook") or said.get("endpoint"),
                 "push": json.dumps(push) if isinstance(push, dict) else push, "components": named, "notice": said.get("notice"),
+                "time_zone": said.get("time_zone"),
             }))  # fmt: skip
         except TooOften as error:
             return _answer({"error": "too many requests, try again later"}, 429, {"Retry-After": str(error.wait_s)})

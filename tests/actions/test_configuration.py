@@ -404,7 +404,9 @@ def test_a_component_that_loses_its_last_monitor_is_what_a_person_last_said(ctx)
 
 
 def test_an_empty_part_is_no_step_of_a_plan(ctx):
-    assert [item.id for item in put(ctx).of("settings", "added")] == ["page", "defaults", "on_call", "webhooks", "allow_networks"]
+    steps = [item.id for item in put(ctx).of("settings", "added")]
+
+    assert steps == ["page", "defaults", "quiet_hours", "on_call", "webhooks", "allow_networks"]
 
 
 def test_thousands_of_monitors_do_not_hold_the_writer_for_long(ctx):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -170,29 +169,6 @@ def test_news_is_sent_only_while_it_is_news(event, impact, facts, hours):
     times = {name: NOW + timedelta(hours=value) for name, value in facts.items()}
 
     assert delivery.life(event, impact, NOW, **times) == timedelta(hours=hours)
-
-
-@pytest.mark.parametrize(
-    ("utc", "zone", "impact", "wakes", "reopening", "expected"),
-    [
-        ("2026-03-01T12:00", "Asia/Shanghai", "minor", False, False, None),
-        ("2026-03-01T13:59", "Asia/Shanghai", "minor", False, False, None),
-        ("2026-03-01T14:00", "Asia/Shanghai", "minor", False, False, "2026-03-02T00:00"),
-        ("2026-03-01T23:59", "Asia/Shanghai", "minor", False, False, "2026-03-02T00:00"),
-        ("2026-03-02T00:00", "Asia/Shanghai", "minor", False, False, None),
-        ("2026-03-01T18:00", "Asia/Shanghai", "critical", False, False, "2026-03-02T00:00"),
-        ("2026-03-01T18:00", "Asia/Shanghai", "critical", True, False, None),
-        ("2026-03-01T18:00", "Asia/Shanghai", "major", True, False, "2026-03-02T00:00"),
-        ("2026-03-01T18:00", "Asia/Shanghai", "critical", True, True, "2026-03-02T00:00"),
-        ("2026-03-28T23:00", "Europe/London", "minor", False, False, "2026-03-29T07:00"),
-    ],
-)
-def test_nobody_is_woken_who_did_not_ask_for_it(utc, zone, impact, wakes, reopening, expected):
-    now = datetime.fromisoformat(utc).replace(tzinfo=UTC)
-
-    until = delivery.quiet_until(now, ZoneInfo(zone), impact, is_calm=reopening, wakes=wakes)
-
-    assert until == (expected and datetime.fromisoformat(expected).replace(tzinfo=UTC))
 
 
 PLANTED = [

@@ -118,6 +118,7 @@ class House:
             conn.execute(insert(meta), [
                 {"name": "channels", "value": {"webpush": {"contact": "mailto:ops@wallet.example", "hosts": [push.host]}}},
                 {"name": "allow_networks", "value": ["127.0.0.0/8"]},
+                {"name": "quiet_hours", "value": {"from": "00:00", "until": "00:00"}},  # whatever the time of day
             ])  # fmt: skip
         found = settings.load({"STATUSPAGE_DATA": str(folder)})
         site = app.create_public_site(found, self.ctx)

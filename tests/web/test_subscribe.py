@@ -14,6 +14,7 @@ from statuspage.actions import deliveries, subscribers
 from statuspage.actions.context import Context
 from statuspage.keys import Keys
 from statuspage.store.schema.delivery import consents, outbox, subscriptions, suppressions
+from statuspage.store.schema.delivery import subscribers as subscribers_table
 from statuspage.store.schema.runtime import meta
 from statuspage.web.site.app import create_site
 from statuspage.web.site.services import Services
@@ -354,3 +355,27 @@ def test_the_readers_network_is_read_from_the_trusted_hop_only():
 
     seen = [ip_prefix(request, hops) for hops in (0, 1, 2, 3)]
     assert seen == ["2001:db8:1::/48", "203.0.113.0/24", "6.6.6.0/24", "2001:db8:1::/48"]
+
+
+def test_a_reader_chooses_what_may_ring_at_night_and_their_zone_is_known(ctx, browser):
+    zone = {"time_zone": "Asia/Tokyo"}
+    asked = browser.post("/api/v2/subscribers.json", json={"subscriber": {"mode": "webpush", "push": PUSH, **zone}}, headers=OURS)
+    link = asked.get_json()["subscriber"]["manage_url"].removeprefix("https://status.wallet.example")
+
+    before = browser.get(link).get_data(as_text=True)
+    public_id, token = re.search(r"id=(\w+)&token=(\w+)", link).groups()
+    sent = {"id": public_id, "token": token, "night": "none", "language": "en"}
+    after = browser.post("/en/subscribe/manage", data=sent, headers=OURS).get_data(as_text=True)
+    nonsense = browser.post("/en/subscribe/manage", data={**sent, "night": "sometimes"}, headers=OURS)
+
+    people = rows(ctx, subscribers_table)
+    assert 'value="urgent" checked' in before
+    assert 'value="none" checked' in after
+    assert 'value="urgent" checked' in nonsense.get_data(as_text=True)
+    assert people[0]["time_zone"] == "Asia/Tokyo"
+
+
+def test_a_zone_that_does_not_exist_is_not_kept(ctx, browser):
+    by_sms(browser, time_zone="../../etc/passwd")
+
+    assert rows(ctx, subscribers_table)[0]["time_zone"] == "UTC"

@@ -75,6 +75,8 @@ class World:
         with database.write() as conn:
             conn.execute(insert(meta).values(name="page", value=PAGE))
             conn.execute(insert(meta).values(name="channels", value={"webhook": {}, "sms": {"countries": ["HK"]}, "webpush": {}}))
+            # Five in the morning is night; only test_night is about that.
+            conn.execute(insert(meta).values(name="quiet_hours", value={"from": "00:00", "until": "00:00"}))
 
     def deliverer(self, **named):
         return Deliverer(self.ctx, self.services, **named)

@@ -1,6 +1,9 @@
 // Turns on browser notifications. Permission is asked only after a click; without this script the form is not shown.
+// It also notes the reader's time zone in the forms, so that a night is theirs; without it the page's zone counts.
 (() => {
   "use strict";
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+  for (const field of document.querySelectorAll("[data-zone]")) field.value = zone;
   const form = document.querySelector("form[data-push]");
   if (!form || !("serviceWorker" in navigator) || !("PushManager" in window) || !("Notification" in window)) return;
   const said = form.querySelector("[data-push-said]");
@@ -34,7 +37,7 @@
     const answer = await fetch("/api/v2/subscribers.json", {
       method: "POST",
       headers: { "Content-Type": "application/json", "Accept-Language": document.documentElement.lang },
-      body: JSON.stringify({ subscriber: { mode: "webpush", push: push.toJSON(), components: wanted.getAll("components"), notice: wanted.get("notice") || "" } }),
+      body: JSON.stringify({ subscriber: { mode: "webpush", push: push.toJSON(), components: wanted.getAll("components"), notice: wanted.get("notice") || "", time_zone: zone } }),
     });
     if (!answer.ok) { await push.unsubscribe(); return "failed"; }
     return (await answer.json()).subscriber;
