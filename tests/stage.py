@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from probes.result import CheckResult
-from statuspage.actions import checks
+from statuspage.actions import absence, checks, suspicions
 from statuspage.actions.context import Actor
 from statuspage.clock import to_ms
 from statuspage.domain.notice import Draft, Facts
@@ -16,17 +16,23 @@ MEI = Actor("mei", "viewer")  # may only look
 
 
 class Clock:
-    """The time of a test, moved by hand."""
+    """The time of a test, moved by hand. `running_s` is the clock that nobody can set: only time that passes moves it."""
 
     def __init__(self, at=START):
         self.at = at
+        self.running_s = 1000.0
 
     def __call__(self):
         return self.at
 
     def pass_(self, **elapsed):
         self.at += timedelta(**elapsed)
+        self.running_s += max(0.0, timedelta(**elapsed).total_seconds())
         return self.at
+
+    def leap(self, **elapsed):
+        """Somebody sets the wall clock."""
+        self.at += timedelta(**elapsed)
 
 
 NAMES = {
@@ -52,18 +58,28 @@ class Probe:
 
     def __init__(self, ctx, clock):
         self.ctx, self.clock = ctx, clock
-        self.book = checks.begin(ctx)
+        self.restart()
 
-    def sees(self, outcome, *monitors, times=1):
+    def sees(self, outcome, *monitors, times=1, region="local", error="status", evidence=None):
         for _ in range(times):
             at = to_ms(self.clock.pass_(seconds=1))
-            error = None if outcome == "up" else "status"
-            checks.record(
-                self.ctx, self.book, [CheckResult(name, outcome, at, 12.5, error, "HTTP 503") for name in monitors]
-            )
+            self.hand_in(*[self.result(outcome, name, at, region, error, evidence) for name in monitors])
+
+    def result(self, outcome, monitor, at_ms, region="local", error="status", evidence=None):
+        error = None if outcome == "up" else error
+        return CheckResult(monitor, outcome, at_ms, 12.5, error, "HTTP 503", evidence=evidence or {}, region=region)
+
+    def hand_in(self, *results):
+        return checks.record(self.ctx, self.book, results)
+
+    def ticks(self, **elapsed):
+        """Time passes, and the checker looks at what it has done."""
+        self.clock.pass_(**elapsed)
+        absence.tick(self.ctx, self.book)
+        suspicions.settle_all(self.ctx)
 
     def restart(self):
-        self.book = checks.begin(self.ctx)
+        self.book = checks.begin(self.ctx, lambda: self.clock.running_s)
 
 
 def incident(**changes):
