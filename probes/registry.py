@@ -75,6 +75,7 @@ PROBES: dict[str, Probe] = {
         ("prometheus", "probes.prometheus"),
         ("domain", "probes.domain"),
         ("icmp", "probes.icmp"),
+        ("grpc", "probes.grpc"),
         ("heartbeat", "probes.heartbeat"),
         ("evm", "probes.chains.evm"),
         ("chain", "probes.chain"),

@@ -25,7 +25,12 @@ USER_AGENT = "wallet-statuspage-probe/1"
 _IDLE_HANDLES = 64  # for each profile
 _PROFILES = 32
 _BOTH = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
-_VERSIONS = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
+PRIOR_KNOWLEDGE = "2 in the clear"  # an http_version that no option offers: HTTP/2 without TLS, as gRPC speaks it
+_VERSIONS = {
+    "1.1": pycurl.CURL_HTTP_VERSION_1_1,
+    "2": pycurl.CURL_HTTP_VERSION_2TLS,
+    PRIOR_KNOWLEDGE: pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE,
+}
 
 
 _ALWAYS = ["Accept-Encoding: identity", "Expect:"]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-
-from sqlalchemy import RowMapping
+from typing import Any
 
 from probes import heartbeat
 from probes.heartbeat import Signal
@@ -131,6 +130,6 @@ def _result(watch: _Watch, now_ms: int) -> CheckResult:
     )
 
 
-def _signal(row: RowMapping) -> Signal:
+def _signal(row: Mapping[Any, Any]) -> Signal:
     since_ms = to_ms(row["since_at"]) if row["since_at"] else 0
     return Signal(to_ms(row["at"]), row["kind"], row["rid"], row["code"], row["body"], since_ms)

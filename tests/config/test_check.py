@@ -91,7 +91,7 @@ BAD = [
     (BASE + f"monitors:\n  m: {{{HTTP}}}\n", "6:3: monitors.m.component: add `component:` here"),
     (BASE + f"monitors:\n  m: {{component: transfer, {HTTP}}}\n", "6:18: monitors.m.component: there is no component transfer; did you"),
     (BASE + f"monitors:\n  m: {{component: login, {HTTP}, tcp: a}}\n", "monitors.m.tcp: a monitor checks one thing: keep one of http, tcp"),
-    (BASE + "monitors:\n  m: {component: login, grpc: a}\n", "6:25: monitors.m.grpc: this release has no check of kind grpc; kinds are"),
+    (BASE + "monitors:\n  m: {component: login, grpc: a}\n", "6:25: monitors.m.grpc: must be host:port"),
     (BASE + "monitors:\n  m: {component: login, flow: []}\n", "6:25: monitors.m.flow: must be a list of steps"),
     (BASE + "monitors:\n  m: {component: login, flow: [{get: 'https://a.b', xpect: 1}]}\n", "6:53: monitors.m.flow.0.xpect: unknown"),
     (BASE + "monitors:\n  m: {component: login, flow: {steps: [{get: ftp://a.b}]}}\n", "6:41: monitors.m.flow.steps.0.get: URL must"),

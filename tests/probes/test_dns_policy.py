@@ -23,6 +23,7 @@ KINDS = {
     "redis": ("api.wallet.test", {}),
     "smtp": ("api.wallet.test", {}),
     "postgres": ("api.wallet.test", {}),
+    "grpc": ("api.wallet.test:50051", {"tls": False}),
     "evm": ("http://api.wallet.test/", {}),
     "icmp": ("api.wallet.test", {}),
 }

@@ -32,6 +32,7 @@ OTHERS = {
     "chain": ("tron", {"family": "tron", "endpoints": [{"url": "http://127.0.0.1:{port}/"}]}),
     "tls": ("127.0.0.1:{port}", {}),
     "redis": ("127.0.0.1:{port}", {}),
+    "grpc": ("127.0.0.1:{port}", {"tls": False}),
     "postgres": ("127.0.0.1:{port}", {"tls": "none"}),
     "smtp": ("127.0.0.1:{port}", {}),
 }

@@ -32,7 +32,7 @@ BY_URL = {
     "evm": {},
     "websocket": {},
 }
-BY_HOST = {"tcp": {}, "tls": {}, "redis": {}, "smtp": {}, "postgres": {}}
+BY_HOST = {"tcp": {}, "tls": {}, "redis": {}, "smtp": {}, "postgres": {}, "grpc": {"tls": False}}
 CHAINS = ("evm", "bitcoin", "tron", "solana", "aptos", "substrate", "antelope")
 
 
@@ -133,7 +133,7 @@ def test_no_spelling_of_loopback_reaches_the_canary_by_any_kind(canary, policy):
 
     results = run_all(specs, POLICIES[policy])
 
-    assert len(results) == len(SPELLINGS) * 19
+    assert len(results) == len(SPELLINGS) * 20
     assert [result.monitor_id for result in results if not refused(result)] == []
     time.sleep(0.05)
     assert canary.heard == []
