@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+
+class Words(str):
+    """An English sentence that remembers its source and what was filled in, so that it can be said in another language.
+
+    `Words("there is no notice %(id)s", id=public_id)`. A value that is Words itself, or a tuple of them, is translated too.
+    """
+
+    __slots__ = ("source", "values")
+    source: str
+    values: dict[str, object]
+
+    def __new__(cls, source: str, **values: object) -> Self:
+        """Fill `source`; without values it is taken as it stands."""
+        shown = {name: ", ".join(map(str, one)) if isinstance(one, tuple) else one for name, one in values.items()}
+        made = super().__new__(cls, source % shown if values else source)
+        made.source, made.values = source, values
+        return made
+
 
 class StatuspageError(Exception):
-    """Base of what we raise on purpose. The message says what to change."""
+    """Base of what we raise on purpose. The message says what to change; one with variables is Words."""
 
 
 class SettingsError(StatuspageError):

@@ -19,6 +19,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency, get_currency_precision
 
 from statuspage import templating_root
+from statuspage.errors import Words
 
 DEFAULT_LANGUAGES = ("zh-Hans", "en")
 # Our tag -> Babel's locale.
@@ -81,6 +82,19 @@ def gettext(language: str, source: str, **values: Any) -> str:  # noqa: ANN401 -
     """`source` in `language`, with %(name)s placeholders filled."""
     text = messages(language).get(source, source)
     return text % values if values else text
+
+
+def said(language: str, text: str) -> str:
+    """What `text` says, in `language`: errors.Words with what was filled in, anything else as a source."""
+    if not isinstance(text, Words):
+        return gettext(language, text)
+    return gettext(language, text.source, **{name: _value(language, one) for name, one in text.values.items()})
+
+
+def _value(language: str, value: object) -> object:
+    if isinstance(value, tuple):
+        return ("、" if language == "zh-Hans" else ", ").join(str(_value(language, one)) for one in value)
+    return said(language, value) if isinstance(value, Words) else value
 
 
 def locale(language: str) -> Locale:

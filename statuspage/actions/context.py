@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from statuspage import clock
-from statuspage.errors import NotAllowed
+from statuspage.errors import NotAllowed, Words
 from statuspage.keys import Keys
 from statuspage.store.database import Database
 
@@ -34,7 +34,8 @@ class Actor:
     def require(self, role: str) -> None:
         """Raise NotAllowed unless this actor holds at least `role`."""
         if ROLES.index(self.role) < ROLES.index(role):
-            message = f"this needs the role {role}; {self.name} is {self.role}"
+            own = Words(self.role)
+            message = Words("this needs the role %(role)s; %(name)s is %(own)s", role=Words(role), name=self.name, own=own)
             raise NotAllowed(message)
 
 

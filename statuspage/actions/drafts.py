@@ -10,7 +10,7 @@ from statuspage.actions import audit, components, notices, outbox
 from statuspage.actions.context import Actor, Context
 from statuspage.actions.notices import NoticeRef
 from statuspage.actions.outbox import Said
-from statuspage.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from statuspage.errors import Conflict, InvalidInput, NotAllowed, NotFound, Words
 from statuspage.store import notices as store
 from statuspage.store.notices import Notice
 from statuspage.store.schema.people import approvals
@@ -42,11 +42,11 @@ def approve(ctx: Context, actor: Actor, public_id: str, *, break_glass: str = ""
         found = _draft(conn, public_id)
         waiting = _waits(conn, found.id)
         if waiting is None:
-            message = f"{found.number} does not wait for approval"
+            message = Words("%(number)s does not wait for approval", number=found.number)
             raise Conflict(message)
         # Not who asked but who wrote the words as they stand now: else an edit could be approved by its own author.
         if store.last_update(conn, found.id).author == actor.name and not break_glass.strip():
-            message = "you wrote it: a second person approves, or you break the glass and say why"
+            message = Words("you wrote it: a second person approves, or you break the glass and say why")
             raise NotAllowed(message)
         conn.execute(
             update(approvals).where(approvals.c.notice_id == found.id, approvals.c.decided_at.is_(None))
@@ -72,7 +72,7 @@ def discard(ctx: Context, actor: Actor, public_id: str) -> None:
 def _publish(conn: Connection, ctx: Context, found: Notice, now: datetime, actor: str, *, notify: bool) -> NoticeRef:
     updates = store.updates_of(conn, [found.id])[found.id]
     if not updates:
-        message = f"{found.number} says nothing yet"
+        message = Words("%(number)s says nothing yet", number=found.number)
         raise InvalidInput(message, "bodies")
     store.change_notice(conn, found.id, {"visibility": "public", "published_at": now, "updated_at": now, "touched": True,
                                          "confirmed_at": found.confirmed_at or now})  # fmt: skip
@@ -89,10 +89,10 @@ def _publish(conn: Connection, ctx: Context, found: Notice, now: datetime, actor
 def _draft(conn: Connection, public_id: str) -> Notice:
     found = store.by_public_id(conn, public_id)
     if found is None:
-        message = f"there is no notice {public_id}"
+        message = Words("there is no notice %(id)s", id=public_id)
         raise NotFound(message)
     if found.visibility not in {"draft", "scheduled"}:
-        message = f"{found.number} is {found.visibility} already"
+        message = Words("%(number)s is %(state)s already", number=found.number, state=Words(found.visibility))
         raise Conflict(message)
     return found
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from statuspage.domain import sealing
-from statuspage.errors import NotAllowed
+from statuspage.errors import NotAllowed, Words
 from statuspage.store.schema.runtime import rate_buckets
 
 _WHOLE = 1000  # tokens are kept in thousandths
@@ -19,7 +19,7 @@ class TooOften(NotAllowed):
     """The bucket is empty. `wait_s` says when the next try has a chance."""
 
     def __init__(self, wait_s: int) -> None:
-        super().__init__(f"too many tries: wait {wait_s} s")
+        super().__init__(Words("too many tries: wait %(seconds)s s", seconds=wait_s))
         self.wait_s = wait_s
 
 

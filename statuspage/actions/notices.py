@@ -17,7 +17,7 @@ from statuspage.actions.context import Actor, Context
 from statuspage.actions.outbox import EVERYONE, MACHINES, Said
 from statuspage.domain import lifecycle, notice, notice_checks
 from statuspage.domain.notice import Draft, Facts
-from statuspage.errors import Conflict, InvalidInput, NotFound
+from statuspage.errors import Conflict, InvalidInput, NotFound, Words
 from statuspage.store import components as component_store
 from statuspage.store import notices, pages
 from statuspage.store.notices import Notice, Update
@@ -233,10 +233,12 @@ def _checked(conn: Connection, draft: Draft) -> Draft:
 def _existing(conn: Connection, public_id: str, expected_version: int | None) -> Notice:
     found = notices.by_public_id(conn, public_id)
     if found is None:
-        message = f"there is no notice {public_id}"
+        message = Words("there is no notice %(id)s", id=public_id)
         raise NotFound(message)
     if expected_version is not None and expected_version != found.version:
-        message = f"someone else updated {found.number} meanwhile: read their update, then send yours again"
+        message = Words(
+            "someone else updated %(number)s meanwhile: read their update, then send yours again", number=found.number
+        )
         raise Conflict(message)
     return found
 
@@ -261,7 +263,7 @@ def _answered(conn: Connection, key: str, request: str) -> NoticeRef | None:
     if row is None:
         return None
     if row["request_hash"] != request:
-        message = f"the idempotency key {key!r} was used for another request; use a new one"
+        message = Words("the idempotency key %(key)s was used for another request; use a new one", key=repr(key))
         raise Conflict(message)
     return NoticeRef(**row["answer"])
 

@@ -14,7 +14,7 @@ from statuspage import i18n
 from statuspage.actions import audit, limits, passwords
 from statuspage.actions.context import ROLES, Actor, Context
 from statuspage.domain import sealing
-from statuspage.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from statuspage.errors import Conflict, InvalidInput, NotAllowed, NotFound, Words
 from statuspage.store import operators as store
 from statuspage.store.schema.people import credentials, operators, sessions
 
@@ -54,7 +54,7 @@ def create(ctx: Context, actor: Actor, *, name: str, display_name: str = "", rol
     now = ctx.now()
     with ctx.db.write() as connection:
         if store.operator(connection, name):
-            message = f"there is an operator {name} already"
+            message = Words("there is an operator %(name)s already", name=name)
             raise Conflict(message)
         _insert(connection, name, display_name=display_name, role=role, language=language, now=now)
         audit.write(connection, now, actor.name, "operator.create", name, {"role": role})
@@ -104,7 +104,7 @@ def enable(ctx: Context, actor: Actor, name: str) -> str:
     with ctx.db.write() as connection:
         target = store.operator(connection, name)
         if target is None or target.disabled_at is None:
-            message = f"no disabled operator {name}"
+            message = Words("no disabled operator %(name)s", name=name)
             raise NotFound(message)
         connection.execute(update(operators).where(operators.c.id == target.id).values(disabled_at=None))
         audit.write(connection, now, actor.name, "operator.enable", target.name)
@@ -243,20 +243,20 @@ def _insert(connection: Connection, name: str, *, display_name: str, role: str, 
 
 def _check_role(role: str) -> None:
     if role not in ROLES:
-        message = f"role must be one of {', '.join(ROLES)}"
+        message = Words("role must be one of %(roles)s", roles=tuple(Words(one) for one in ROLES))
         raise InvalidInput(message, "role")
 
 
 def _check_language(language: str) -> None:
     if language not in i18n.LOCALES:
-        message = f"language must be one of {', '.join(i18n.LOCALES)}"
+        message = Words("language must be one of %(languages)s", languages=tuple(i18n.LOCALES))
         raise InvalidInput(message, "language")
 
 
 def _active(connection: Connection, name: str) -> store.Operator:
     found = store.operator(connection, name)
     if found is None or found.disabled_at is not None:
-        message = f"no operator {name}"
+        message = Words("no operator %(name)s", name=name)
         raise NotFound(message)
     return found
 
@@ -264,7 +264,7 @@ def _active(connection: Connection, name: str) -> store.Operator:
 def _refuse_last_admin(connection: Connection, target: store.Operator) -> None:
     admins = [one for one in store.all_operators(connection) if one.role == "admin" and one.disabled_at is None]
     if [one.id for one in admins] == [target.id]:
-        message = f"{target.name} is the only admin: make another one first"
+        message = Words("%(name)s is the only admin: make another one first", name=target.name)
         raise Conflict(message)
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from statuspage.errors import InvalidInput, Unavailable
+from statuspage.errors import InvalidInput, Unavailable, Words
 
 MINIMUM = 12  # with a second factor required; at this length the lists of common passwords have next to no entries left
 MAXIMUM = 256
@@ -37,13 +37,13 @@ def is_password(stored: str | None, password: str) -> bool:
 def check_new(password: str, name: str) -> None:
     """Raise InvalidInput, saying what to change, unless `password` may become the password of the operator `name`."""
     if len(password) < MINIMUM:
-        message = f"use at least {MINIMUM} characters; a few unrelated words are easy to remember"
+        message = Words("use at least %(number)s characters; a few unrelated words are easy to remember", number=MINIMUM)
         raise InvalidInput(message, "password")
     if len(password) > MAXIMUM:
-        message = f"use at most {MAXIMUM} characters"
+        message = Words("use at most %(number)s characters", number=MAXIMUM)
         raise InvalidInput(message, "password")
     if len(set(password)) < MINIMUM // 2 or name.lower() in password.lower():
-        message = "too easy to guess: it repeats a few characters or contains the name"
+        message = Words("too easy to guess: it repeats a few characters or contains the name")
         raise InvalidInput(message, "password")
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 
 from statuspage.actions import audit
 from statuspage.actions.context import Actor, Context
-from statuspage.errors import NotFound
+from statuspage.errors import NotFound, Words
 from statuspage.store.schema.catalogue import monitors
 from statuspage.store.schema.runtime import run_requests
 
@@ -22,7 +22,7 @@ def ask(ctx: Context, actor: Actor, monitor_id: str) -> int:
     with ctx.db.write() as connection:
         found = select(monitors.c.id).where(monitors.c.id == monitor_id, monitors.c.archived_at.is_(None))
         if connection.scalar(found) is None:
-            message = f"there is no monitor {monitor_id}"
+            message = Words("there is no monitor %(id)s", id=monitor_id)
             raise NotFound(message)
         waiting = connection.scalar(
             select(run_requests.c.id)

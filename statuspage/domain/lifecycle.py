@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from statuspage.errors import Conflict, InvalidInput
+from collections.abc import Iterable
+
+from statuspage.errors import Conflict, InvalidInput, Words
 
 KINDS = ("incident", "maintenance", "security", "advisory")
 SOURCES = ("operator", "monitor", "import", "api")
@@ -40,7 +42,7 @@ API_STATUS = {"active": "identified", "ended": "resolved", "cancelled": "complet
 def first_status(kind: str) -> str:
     """The status a notice of `kind` starts in. Raises InvalidInput for a kind we do not know."""
     if kind not in STATUSES:
-        message = f"kind must be one of {', '.join(KINDS)}"
+        message = Words("kind must be one of %(kinds)s", kinds=KINDS)
         raise InvalidInput(message, "kind")
     return STATUSES[kind][0]
 
@@ -49,7 +51,7 @@ def check_status(kind: str, status: str) -> None:
     """Raise InvalidInput unless `status` belongs to `kind`."""
     first_status(kind)
     if status not in STATUSES[kind]:
-        message = f"a notice of kind {kind} can be: {', '.join(STATUSES[kind])}"
+        message = Words("a notice of kind %(kind)s can be: %(statuses)s", kind=Words(kind), statuses=_named(STATUSES[kind]))
         raise InvalidInput(message, "status")
 
 
@@ -57,8 +59,15 @@ def check_step(kind: str, old: str, new: str) -> None:
     """Raise Conflict unless a notice of `kind` may go from `old` to `new`; staying is always allowed."""
     check_status(kind, new)
     if new not in _STEPS[kind][old]:
-        message = f"a {kind} that is {old} cannot become {new}; possible: {', '.join(sorted(_STEPS[kind][old]))}"
+        message = Words(
+            "a %(kind)s that is %(old)s cannot become %(new)s; possible: %(possible)s", kind=Words(kind), old=Words(old),
+            new=Words(new), possible=_named(sorted(_STEPS[kind][old])),
+        )  # fmt: skip
         raise Conflict(message)
+
+
+def _named(words: Iterable[str]) -> tuple[Words, ...]:
+    return tuple(Words(word) for word in words)
 
 
 def is_final(kind: str, status: str) -> bool:

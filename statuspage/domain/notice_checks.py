@@ -10,7 +10,7 @@ from datetime import datetime
 
 from statuspage.domain import lifecycle, notice, status
 from statuspage.domain.notice import Draft, Facts, Lines, Text
-from statuspage.errors import InvalidInput
+from statuspage.errors import InvalidInput, Words
 
 TITLE_MAX = 255  # Statuspage's limits, so that every client copes
 BODY_MAX = 25_000
@@ -64,7 +64,7 @@ def _lines(lines: Lines, field: str) -> Lines:
     for language, items in lines.items():
         kept = [text for text in (clean_text(item, one_line=True) for item in items) if text]
         if len(kept) > LINES_MAX or any(len(text) > LINE_MAX for text in kept):
-            message = f"at most {LINES_MAX} lines of {LINE_MAX} characters"
+            message = Words("at most %(lines)s lines of %(characters)s characters", lines=LINES_MAX, characters=LINE_MAX)
             raise InvalidInput(message, f"{field}.{language}")
         if kept:
             out[language] = kept
@@ -78,7 +78,7 @@ def _need_every_language(field: str, texts: Mapping[str, str], languages: Collec
             message = "write it in every language of the page: readers of both are equal"
             raise InvalidInput(message, f"{field}.{language}")
         if len(text) > limit:
-            message = f"{len(text)} characters; at most {limit}"
+            message = Words("%(count)s characters; at most %(limit)s", count=len(text), limit=limit)
             raise InvalidInput(message, f"{field}.{language}")
 
 
@@ -89,14 +89,14 @@ def _need_known(facts: Facts, component_ids: Collection[str]) -> None:
                     ("impact", facts.impact, status.IMPACTS))  # fmt: skip
     for field, value, allowed in vocabularies:
         if value not in allowed:
-            message = f"{value!r} is not one of {', '.join(allowed)}"
+            message = Words("%(value)s is not one of %(allowed)s", value=repr(value), allowed=tuple(allowed))
             raise InvalidInput(message, field)
     for component_id, claim in facts.components.items():
         if component_id not in component_ids:
-            message = f"there is no component {component_id!r}"
+            message = Words("there is no component %(id)s", id=repr(component_id))
             raise InvalidInput(message, "components")
         if claim not in _CLAIMS:
-            message = f"{claim!r} is not one of {', '.join(sorted(_CLAIMS))}"
+            message = Words("%(value)s is not one of %(allowed)s", value=repr(claim), allowed=tuple(sorted(_CLAIMS)))
             raise InvalidInput(message, f"components.{component_id}")
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
-from statuspage.errors import Unavailable
+from statuspage.errors import Unavailable, Words
 from statuspage.store import on_demand
 
 BUSY_MS = 2000  # a web request never waits longer for the database
@@ -134,7 +134,7 @@ class Database:
         except OSError as error:
             if self._opened is None:
                 return  # the first start makes it
-            message = f"the database file is gone ({type(error).__name__}); nothing was written, put it back"
+            message = Words("the database file is gone (%(kind)s); nothing was written, put it back", kind=type(error).__name__)
             raise Unavailable(message) from error
         now = (found.st_dev, found.st_ino)
         if self._opened not in {None, now}:
@@ -156,7 +156,8 @@ def _translated() -> Iterator[None]:
         raise Unavailable(message) from error
     except DBAPIError as error:
         if _is_outage(error):
-            message = f"the database does not answer ({type(error.orig).__name__}); nothing was written, try again"
+            kind = type(error.orig).__name__
+            message = Words("the database does not answer (%(kind)s); nothing was written, try again", kind=kind)
             raise Unavailable(message) from error
         raise
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from statuspage import i18n
 from statuspage.actions import subscribers
 from statuspage.actions.context import Context
 from statuspage.actions.limits import TooOften
@@ -105,7 +106,7 @@ class _Forms:
         return self._show(
             "subscribe.html", 422 if error else 200, "/subscribe", offered=offered, components=listed, notice=about,
             filled={"phone": "", "url": "", "components": [], **filled}, wrong=error.field if error else "",
-            problem=str(error) if error else "",
+            problem=i18n.said(self._language(), error.args[0]) if error else "",
         )  # fmt: skip
 
     def ask(self) -> Response:

@@ -12,7 +12,7 @@ from statuspage.domain import sealing
 from statuspage.errors import InvalidInput, NotAllowed
 from statuspage.store import operators
 from statuspage.web.console.guard import client, set_session
-from statuspage.web.console.respond import actor, go, page, render, services, signed_in, words
+from statuspage.web.console.respond import actor, error_words, go, page, render, services, signed_in
 
 routes = Blueprint("account", __name__)
 
@@ -31,7 +31,7 @@ def set_password() -> BaseResponse:
             services().ctx, actor(), request.form.get("password", ""), keep_session=signed_in().token_hash
         )
     except InvalidInput as error:
-        return _show(words(str(error)), 400)
+        return _show(error_words(error), 400)
     return go("/account?said=password")
 
 
@@ -55,7 +55,7 @@ def confirm_enrolment() -> BaseResponse:
     try:
         codes = operator_actions.confirm_two_factor(ctx, actor(), request.form.get("code", ""))
     except NotAllowed as error:
-        return _enrol(words(str(error)), 403)
+        return _enrol(error_words(error), 403)
     token = sessions.renew_after_enrolment(ctx, signed_in(), client())
     return set_session(render("recovery_codes.html", codes=codes), token)
 

@@ -24,7 +24,7 @@ from statuspage.web.console import (
     sign_in,
     updates,
 )
-from statuspage.web.console.respond import render, static_folder, words
+from statuspage.web.console.respond import error_words, render, static_folder, words
 from statuspage.web.console.services import Services
 
 _log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def _refuse(error: StatuspageError) -> Response:
     if isinstance(error, Unavailable):
         _log.warning("console: %s %s refused: %s", request.method, request.endpoint, error)
     field = getattr(error, "field", "")
-    response = render("refused.html", status, error=words(str(error)), code=status, field=field, **_kept())
+    response = render("refused.html", status, error=error_words(error), code=status, field=field, **_kept())
     if isinstance(error, TooOften):
         response.headers["Retry-After"] = str(error.wait_s)
     return response

@@ -12,11 +12,11 @@ from statuspage import scenarios
 from statuspage.actions import notices as notice_actions
 from statuspage.domain import lifecycle, notice_checks
 from statuspage.domain.notice import Draft
-from statuspage.errors import Conflict, InvalidInput, NotFound
+from statuspage.errors import Conflict, InvalidInput, NotFound, Words
 from statuspage.store import components, console, notices
 from statuspage.web.console import notice_form, prefill, preview
 from statuspage.web.console.notice_form import Form
-from statuspage.web.console.respond import actor, go, language, new_key, page, render, services, words
+from statuspage.web.console.respond import actor, error_words, go, language, new_key, page, render, services, words
 
 routes = Blueprint("declare", __name__)
 
@@ -66,7 +66,7 @@ def preview_json() -> Response:
             draft = notice_form.draft(sent, found.facts if found else None, page(), ctx.now())
             made = preview.make(connection, draft, page(), ctx.now(), found)
     except InvalidInput as error:
-        return jsonify({"error": words(str(error)), "field": error.field})
+        return jsonify({"error": error_words(error), "field": error.field})
     return jsonify({
         **made.to_json(), "reach": reach_words(made),
         "findings": [*({"quote": "", "text": text} for text in warnings(made)),
@@ -95,7 +95,9 @@ def declare_once(draft: Draft, sent: Form) -> str:
         checked = notice_checks.checked(draft, page().languages, draft.facts.components)
         if found and said and said.bodies == checked.bodies and said.facts.titles == checked.facts.titles:
             return found.public_id
-        message = f"this form was published already as {first['number']}: post what you changed as an update there"
+        message = Words(
+            "this form was published already as %(number)s: post what you changed as an update there", number=first["number"]
+        )
         raise Conflict(message) from None
 
 
@@ -108,7 +110,7 @@ def show(
     sent = sent if sent.key else replace(sent, key=new_key())
     return render(
         "declare.html", 400 if error else 200, form=sent, components=known, watch=watch, made=made, error=error,
-        problem=words(str(error)) if error else "", reach=reach_words(made) if made else "", choices=notice_form,
+        problem=error_words(error) if error else "", reach=reach_words(made) if made else "", choices=notice_form,
         templates=_templates(sent.kind), kinds=KINDS, tags=preview.languages_named(page()), found=None,
         statuses=lifecycle.STATUSES[sent.kind] if sent.kind in KINDS else (),
     )  # fmt: skip
@@ -150,7 +152,7 @@ def _prefilled(connection: Connection, blank: Form) -> Form:
     if monitor_id:
         watch = next(iter(console.watches(connection, monitor_id=monitor_id)), None)
         if watch is None:
-            message = f"there is no monitor {monitor_id}"
+            message = Words("there is no monitor %(id)s", id=monitor_id)
             raise NotFound(message)
         filled = prefill.from_watch(filled, watch, page())
     template = template or prefill.template_for(list(filled.components), known)

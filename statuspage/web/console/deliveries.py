@@ -11,7 +11,7 @@ from statuspage.actions import configured_subscribers, subscribe_limits
 from statuspage.errors import InvalidInput
 from statuspage.store import console, notices, pages
 from statuspage.web.console import costs
-from statuspage.web.console.respond import actor, go, render, services, words
+from statuspage.web.console.respond import actor, error_words, go, render, services
 
 routes = Blueprint("deliveries", __name__)
 
@@ -52,7 +52,7 @@ def add_webhook() -> BaseResponse:
     try:
         _public_id, secret = configured_subscribers.add_operator_webhook(services().ctx, actor(), url)
     except InvalidInput as error:
-        return _subscriptions(error=words(str(error)), status=400, url=url)
+        return _subscriptions(error=error_words(error), status=400, url=url)
     return _subscriptions(secret=secret)
 
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from statuspage.actions import sessions
 from statuspage.actions.context import ROLES
 from statuspage.domain import sealing
-from statuspage.errors import NotAllowed, Unavailable
+from statuspage.errors import NotAllowed, Unavailable, Words
 from statuspage.store import operators
 from statuspage.web.console import access
 from statuspage.web.console.respond import go, is_complete, network_prefix, services
@@ -71,7 +71,7 @@ def _check_session(found: operators.Session, needed: str) -> BaseResponse | None
     if not is_complete(found):
         return go("/sign-in/code" if found.operator.has_two_factor else "/account/two-factor")
     if ROLES.index(found.operator.role) < ROLES.index(needed):
-        message = f"this needs the role {needed}"
+        message = Words("this needs the role %(role)s", role=Words(needed))
         raise NotAllowed(message)
     _touch(found)
     return None

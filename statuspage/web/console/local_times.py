@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from statuspage.errors import InvalidInput
+from statuspage.errors import InvalidInput, Words
 
 
 def parse(text: str, zone: str, field: str) -> datetime | None:
@@ -19,12 +19,12 @@ def parse(text: str, zone: str, field: str) -> datetime | None:
     try:
         local = datetime.fromisoformat(text.strip())
     except ValueError:
-        message = f"write the time as 2026-11-22T13:20, in the zone {zone}"
+        message = Words("write the time as 2026-11-22T13:20, in the zone %(zone)s", zone=zone)
         raise InvalidInput(message, field) from None
     at = local.replace(tzinfo=local.tzinfo or ZoneInfo(zone))
     moment = at.astimezone(UTC)
     if local.tzinfo is None and moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != local:
-        message = f"{text} does not exist in {zone}: the clock jumps over it"
+        message = Words("%(time)s does not exist in %(zone)s: the clock jumps over it", time=text, zone=zone)
         raise InvalidInput(message, field)
     return moment
 

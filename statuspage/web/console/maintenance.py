@@ -20,7 +20,7 @@ from statuspage.store.notices import Notice
 from statuspage.web.console import notice_form, prefill, preview
 from statuspage.web.console.declare import reach_words
 from statuspage.web.console.notice_form import Form
-from statuspage.web.console.respond import actor, go, language, new_key, page, render, services, words
+from statuspage.web.console.respond import actor, error_words, go, language, new_key, page, render, services
 from statuspage.web.console.updates import load
 
 routes = Blueprint("maintenance", __name__)
@@ -138,7 +138,7 @@ def _show(
     found = scenarios.catalogue().scenarios.values()
     return render(
         "maintenance.html", 400 if error else 409 if overlaps else 200, form=sent if sent.key else replace(sent, key=new_key()),
-        components=components.load(connection), made=made, error=error, problem=words(str(error)) if error else "",
+        components=components.load(connection), made=made, error=error, problem=error_words(error) if error else "",
         reach=reach_words(made) if made else "", overlaps=overlaps or [], reminders=REMINDERS, choices=notice_form, found=None,
         templates=[(one.id, one.titles.get(language(), one.id)) for one in found if one.kind == "maintenance"],
         tags=preview.languages_named(page()), watch=None, kinds=(), statuses=(),

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from statuspage.actions import pings, runs
 from statuspage.actions.context import ROLES
 from statuspage.clock import from_ms
-from statuspage.errors import NotFound
+from statuspage.errors import NotFound, Words
 from statuspage.store import console
 from statuspage.store import pings as signals
 from statuspage.web.console.respond import actor, go, page, render, services
@@ -35,7 +35,7 @@ def show(monitor_id: str) -> BaseResponse:
     with services().ctx.db.read() as connection:
         found = console.watches(connection, monitor_id=monitor_id)
         if not found:
-            message = f"there is no monitor {monitor_id}"
+            message = Words("there is no monitor %(id)s", id=monitor_id)
             raise NotFound(message)
         results = console.recent_results(connection, found[0].no)
         runs_asked = console.run_requests_of(connection, monitor_id)

@@ -16,7 +16,7 @@ from werkzeug.datastructures import MultiDict
 from statuspage import i18n, scenarios
 from statuspage.domain import notice, status
 from statuspage.domain.notice import Draft, Facts, Text
-from statuspage.errors import InvalidInput
+from statuspage.errors import InvalidInput, Words
 from statuspage.store.pages import Page
 from statuspage.web.console import local_times
 
@@ -158,9 +158,9 @@ def _filled(name: str, texts: Mapping[str, str], values: Mapping[str, Mapping[st
     out = scenarios.fill_all({language: text for language, text in texts.items() if text.strip()}, values)
     for language, left in unfilled(out):
         if left in _LIVE:
-            message = f"the text says {{{left}}}, but no such time is chosen above"
+            message = Words("the text says %(left)s, but no such time is chosen above", left=f"{{{left}}}")
         else:
-            message = f"replace {{{left}}} by what is true"
+            message = Words("replace %(left)s by what is true", left=f"{{{left}}}")
         raise InvalidInput(message, f"{name}.{language}")
     return out
 

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from statuspage.actions import audit as audit_actions
 from statuspage.actions import operators as operator_actions
 from statuspage.actions.context import ROLES
-from statuspage.errors import InvalidInput
+from statuspage.errors import InvalidInput, Words
 from statuspage.store import operators
 from statuspage.web.console.respond import actor, go, language, render, services
 
@@ -59,7 +59,7 @@ def change(name: str) -> BaseResponse:
     elif do == "disable":
         operator_actions.disable(ctx, who, name)
     else:
-        message = f"no such step: {do!r}"
+        message = Words("no such step: %(step)s", step=repr(do))
         raise InvalidInput(message, "do")
     return go("/operators?said=changed")
 

@@ -14,7 +14,7 @@ from statuspage import i18n, scenarios, templating, templating_root
 from statuspage.actions.context import ROLES, Actor
 from statuspage.domain import sealing
 from statuspage.domain.notice import ATTRIBUTIONS, CAUSES
-from statuspage.errors import Unavailable
+from statuspage.errors import StatuspageError, Unavailable
 from statuspage.store import console, pages
 from statuspage.store.operators import Session
 from statuspage.store.pages import Page
@@ -64,6 +64,11 @@ def language() -> str:
 def words(source: str, **values: Any) -> str:  # noqa: ANN401 - shown as text
     """`source` in the language of this request."""
     return i18n.gettext(language(), source, **values)
+
+
+def error_words(error: StatuspageError) -> str:
+    """What an error says, in the language of this request: the one place where the console's errors are translated."""
+    return i18n.said(language(), error.args[0] if error.args else "")
 
 
 def page() -> Page:

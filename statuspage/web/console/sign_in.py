@@ -13,7 +13,7 @@ from statuspage.domain import sealing
 from statuspage.errors import NotAllowed
 from statuspage.store import operators
 from statuspage.web.console.guard import clear_session, client, set_session
-from statuspage.web.console.respond import LANGUAGE_COOKIE, actor, go, render, services, session, signed_in, words
+from statuspage.web.console.respond import LANGUAGE_COOKIE, actor, error_words, go, render, services, session, signed_in
 
 routes = Blueprint("sign_in", __name__)
 
@@ -92,7 +92,7 @@ def language() -> BaseResponse:
 
 
 def _refused(template: str, error: NotAllowed, **values: str) -> Response:
-    response = render(template, 429 if isinstance(error, TooOften) else 403, error=words(str(error)), **values)
+    response = render(template, 429 if isinstance(error, TooOften) else 403, error=error_words(error), **values)
     if isinstance(error, TooOften):
         response.headers["Retry-After"] = str(error.wait_s)
     return response

@@ -12,13 +12,13 @@ from statuspage import i18n, scenarios
 from statuspage.actions import notices as notice_actions
 from statuspage.domain import lifecycle, status
 from statuspage.domain.notice import Draft
-from statuspage.errors import Conflict, InvalidInput, NotFound
+from statuspage.errors import Conflict, InvalidInput, NotFound, Words
 from statuspage.store import components, console, notices
 from statuspage.store.notices import Notice, Update
 from statuspage.web.console import notice_form, prefill, preview
 from statuspage.web.console.declare import reach_words
 from statuspage.web.console.notice_form import Form
-from statuspage.web.console.respond import actor, go, language, new_key, page, render, services, words
+from statuspage.web.console.respond import actor, error_words, go, language, new_key, page, render, services
 
 routes = Blueprint("updates", __name__)
 
@@ -65,7 +65,7 @@ def load(connection: Connection, public_id: str) -> Notice:
     """The notice, drafts included. Raises NotFound."""
     found = notices.by_public_id(connection, public_id)
     if found is None:
-        message = f"there is no notice {public_id}"
+        message = Words("there is no notice %(id)s", id=public_id)
         raise NotFound(message)
     return found
 
@@ -141,7 +141,8 @@ def _show(
     sent = replace(sent, key=sent.key or new_key(), version=sent.version or str(found.version), kind=found.kind)
     failing = [one for one in console.watches(connection, only_bad=True) if one.component_id in sent.components]
     titles = scenarios.catalogue().scenarios.values()
-    problem = words(str(error or conflict)) if error or conflict else ""
+    refusal = error or conflict
+    problem = error_words(refusal) if refusal else ""
     return render(
         "update.html", 400 if error else 409 if conflict else 200, form=sent, components=known, made=made,
         watch=failing[0] if failing else None, error=error,
