@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from probes import http
-from probes.chains import antelope, aptos, bitcoin, evm, solana, substrate, tron
+from probes.chains import antelope, aptos, bitcoin, canary, evm, rpc, solana, substrate, tron
 from probes.chains.record import Endpoint, Record
 from probes.chains.settle import OK, Memory, Verdict, component_status_of, outcome_of
 from probes.chains.verdict import Limits, Poll, judge
@@ -22,6 +22,7 @@ from probes.options import (
     a_list,
     a_text,
     an_int,
+    anything,
     duration_s,
     inside,
     one_of,
@@ -33,7 +34,8 @@ from probes.result import CheckResult
 from probes.run import Run
 from probes.spec import ProbeSpec
 
-FAMILIES: dict[str, Callable[[Endpoint, Run], Awaitable[Record]]] = {
+Reader = Callable[[Endpoint, Run], Awaitable[Record]]
+FAMILIES: dict[str, Reader] = {
     "evm": evm.read,
     "bitcoin": bitcoin.read,
     "tron": tron.read,
@@ -81,7 +83,7 @@ OPTIONS = (
     Option(
         "chain_id", "what must answer: the chain's number, or the name or genesis hash its family uses", _an_identity
     ),
-    Option("canary", "a balance that never is zero, on evm", inside(evm.CANARY), inner=evm.CANARY),
+    Option("canary", "a balance that never is zero, asked of every endpoint", anything, inner=canary.OPTIONS),
     Option("block_s", "expected seconds between blocks", _a_number, "12"),
     Option("lag_blocks", "an own head that many blocks behind: [warn, down]", _a_pair),
     Option("lag_s", "an own head that many seconds behind: [warn, down]", _a_pair, "[60, 180]"),
@@ -103,6 +105,7 @@ OPTIONS = (
         an_int(1, 1000),
         "2 s, 2 to 10 blocks",
     ),
+    Option("confirm_s", "a bad verdict holds after three polls and at least so many seconds", _a_number, "60"),
     Option("head_age_degraded", "without references: degraded when the own head is older", a_duration, "60s"),
     Option("head_age_down", "without references: down when the own head is older", a_duration, "180s"),
     Option("ca_file", "PEM file with the authorities to trust instead of the system's", a_text),
@@ -126,11 +129,8 @@ def validate(_target: str, options: Mapping[str, Any]) -> list[Problem]:
         for index, each in enumerate(endpoints):
             if isinstance(each, Mapping) and "url" not in each:
                 found.append((("endpoints", index), "url is missing"))
-    canary = options.get("canary")
-    if isinstance(canary, Mapping) and "address" not in canary:
-        found.append((("canary",), "address is missing"))
-    if canary is not None and options.get("family") != "evm":
-        found.append((("canary",), "is read on evm only"))
+    if "canary" in options and options.get("family") in FAMILIES:
+        found += [(("canary", *path), text) for path, text in canary.problems(options["canary"], options["family"])]
     return found
 
 
@@ -167,7 +167,7 @@ def make_plan(spec: ProbeSpec) -> Plan:
                 headers=each.get("headers") or {},
                 identity=None if identity is None else str(identity),
                 ca_file=options.get("ca_file"),
-                canary=options.get("canary") if role == "own" else None,
+                canary=options.get("canary"),
                 final_tag=options.get("final_tag", "finalized"),
             )
         )  # fmt: skip
@@ -198,7 +198,10 @@ async def check(spec: ProbeSpec, run: Run) -> CheckResult:
     plan: Plan = run.plan
     read = FAMILIES[spec.options["family"]]
     places = [replace(run, phases={}, evidence={}) for _ in plan.endpoints]
-    records = await asyncio.gather(*(read(each, place) for each, place in zip(plan.endpoints, places, strict=True)))
+    family = spec.options["family"]
+    records = await asyncio.gather(
+        *(_read(read, family, each, place) for each, place in zip(plan.endpoints, places, strict=True))
+    )
     last_ms = plan.polls[-1].at_ms if plan.polls else run.at_ms
     if not last_ms <= run.at_ms <= last_ms + 1000 * max(_GAP_S, 5 * spec.interval_s):
         plan.polls.clear()  # we were away, or the clock was set: nothing of before can be compared
@@ -216,6 +219,17 @@ async def check(spec: ProbeSpec, run: Run) -> CheckResult:
     return _conclude(spec, run, verdict, records)
 
 
+async def _read(read: Reader, family: str, endpoint: Endpoint, place: Run) -> Record:
+    """The endpoint's record with its canary, which evm asks for in the same batch."""
+    record = await read(endpoint, place)
+    if family == "evm" or not record.ok or not record.chain_id_ok:
+        return record
+    facts = await canary.facts(endpoint, place, family)
+    if facts.get("canary_error") == "rate_limited":
+        rpc.leave_alone(endpoint, place, "rate_limited")
+    return replace(record, **facts)
+
+
 def _shown(record: Record, evidence: dict[str, Any], *, detail: bool) -> dict[str, Any]:
     """One endpoint's record, with what its transfer left behind when it failed."""
     left = {name: evidence[name] for name in ("status", "retry_after", "dialled") if name in evidence}
@@ -224,13 +238,13 @@ def _shown(record: Record, evidence: dict[str, Any], *, detail: bool) -> dict[st
 
 def _conclude(spec: ProbeSpec, run: Run, verdict: Verdict, records: list[Record]) -> CheckResult:
     """The verdict as a result; a canary without its funds goes first: the wallet shows too little whatever the chain does."""
-    lowest = (spec.options.get("canary") or {}).get("min_balance", 0)
-    for record in records:
-        coins = record.canary_balance
-        if coins is not None and (coins == 0 or coins < lowest):
-            words = f"{record.endpoint}: the canary's balance shows {coins:g}: balances may show too little"
-            return run.result("down", "assertion", words)
+    balances = canary.judge(records, spec.options.get("canary"))
     outcome, error_class = outcome_of(verdict)
+    if balances is not None and (balances.outcome == "down" or outcome == "up"):
+        if balances.is_told_by_others:
+            status = "partial_outage" if balances.outcome == "down" else "degraded"
+            run.evidence |= {"state": canary.STATE, "component_status": status}
+        return run.result(balances.outcome, balances.error_class, balances.words)
     if outcome != "up":
         return run.result(outcome, error_class, f"{verdict.state}: {verdict.finding.path[-1]}")
     slow_ms = duration_s(spec.options.get("degraded_above", "5s")) * 1000

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from probes import http
-from probes.chains import rpc
+from probes.chains import canary, rpc
 from probes.chains.record import Endpoint, Fee, Record
 from probes.chains.rpc import BAD_BODY, WRONG_CHAIN, Call, Refusal
 from probes.options import (
@@ -16,7 +15,6 @@ from probes.options import (
     a_duration,
     a_text,
     duration_s,
-    inside,
     one_of,
     problems,
     take_target,
@@ -30,8 +28,6 @@ _MAX_BODY = 256 * 1024  # the hashes of a large block's transactions
 _MAX_BODIES = 1024 * 1024  # of up to three such blocks
 _ESTIMATED_DEPTH = 1024
 _CLOCK_FAULT_S = -15.0
-_WEI = 10**18
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
 def _a_chain_id(value: object) -> list[Problem]:
@@ -39,20 +35,6 @@ def _a_chain_id(value: object) -> list[Problem]:
     return [] if good else [((), "must be the chain's number, such as 1 for Ethereum")]
 
 
-def _an_address(value: object) -> list[Problem]:
-    good = isinstance(value, str) and _ADDRESS.fullmatch(value)
-    return [] if good else [((), "must be an address: 0x and 40 hexadecimal digits, in quotes")]
-
-
-def _an_amount(value: object) -> list[Problem]:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
-    return [] if good else [((), "must be an amount above 0, in whole coins")]
-
-
-CANARY = (
-    Option("address", "an address that always holds funds", _an_address),
-    Option("min_balance", "down when its balance is below this, in whole coins", _an_amount, "any"),
-)
 
 OPTIONS = (
     Option("chain_id", "number of the chain that must answer", _a_chain_id),
@@ -64,8 +46,8 @@ OPTIONS = (
     Option(
         "canary",
         "a balance that never is zero: catches a node that answers from nothing",
-        inside(CANARY),
-        inner=CANARY,
+        lambda value: canary.problems(value, "evm"),
+        inner=canary.OPTIONS,
     ),
     Option("headers", "request headers", texts_by_name),
     Option("ca_file", "PEM file with the authorities to trust instead of the system's", a_text),
@@ -80,11 +62,7 @@ def normalise(value: object) -> tuple[str, dict[str, Any]]:
 
 def validate(target: str, options: Mapping[str, Any]) -> list[Problem]:
     """All that is wrong."""
-    found = http.url_problems(target) + problems(options, OPTIONS)
-    canary = options.get("canary")
-    if isinstance(canary, Mapping) and "address" not in canary:
-        found.append((("canary",), "address is missing"))
-    return found
+    return http.url_problems(target) + problems(options, OPTIONS)
 
 
 def authority(spec: ProbeSpec) -> str:
@@ -121,7 +99,7 @@ async def check(spec: ProbeSpec, run: Run) -> CheckResult:
 
 
 def _canary_calls(endpoint: Endpoint) -> list[Call]:
-    return [Call("eth_getBalance", (endpoint.canary["address"], "latest"))] if endpoint.canary else []
+    return [canary.evm_call(endpoint.canary)] if endpoint.canary else []
 
 
 async def read(endpoint: Endpoint, run: Run) -> Record:
@@ -153,7 +131,7 @@ async def _read(endpoint: Endpoint, run: Run) -> dict[str, Any]:
         **_final(rpc.optional(results[2]), height),
     }
     if endpoint.canary:
-        facts["canary_balance"] = _coins(rpc.demanded(results[5]))
+        facts |= canary.told(canary.evm_amount(results[5]), endpoint.canary, "evm")
     if endpoint.compare_height is not None:
         compared = rpc.optional(results[-1])
         facts["check_height"] = endpoint.compare_height
@@ -189,15 +167,6 @@ def _fee(history: Any) -> Fee | None:  # noqa: ANN401 - JSON
     return Fee("gwei", gwei, gwei, round(min(1.0, sum(full) / len(full)), 3) if full else None)
 
 
-def _coins(balance: Any) -> float:  # noqa: ANN401 - JSON
-    if isinstance(balance, str) and balance.startswith("0x") and len(balance) <= 66:
-        try:
-            return int(balance, 16) / _WEI  # beyond 2^63 wei there are only 9 coins: no height's bounds here
-        except ValueError:
-            pass
-    raise Refusal(BAD_BODY, f"balance is {str(balance)[:60]!r}, not a number")
-
-
 def _quantity(value: Any, what: str) -> int:  # noqa: ANN401 - JSON
     """A number written 0x.... Raises Refusal."""
     if isinstance(value, str) and value.startswith("0x"):
@@ -218,7 +187,7 @@ def _judge(spec: ProbeSpec, run: Run, results: list[Any]) -> CheckResult:
     if age_s < _CLOCK_FAULT_S:
         return run.result("unknown", "internal", f"the newest block is {-age_s:.0f} s ahead: compare the clocks")
     if len(results) > 2:
-        failed = _judge_canary(options["canary"], _coins(results[2]), run)
+        failed = _judge_canary(options["canary"], canary.told(canary.evm_amount(results[2]), options["canary"], "evm"), run)
         if failed is not None:
             return failed
     if age_s > duration_s(options.get("head_age_down", "180s")):
@@ -228,8 +197,11 @@ def _judge(spec: ProbeSpec, run: Run, results: list[Any]) -> CheckResult:
     return run.timely("up", duration_s(options.get("degraded_above", "5s")) * 1000)
 
 
-def _judge_canary(canary: Mapping[str, Any], coins: float, run: Run) -> CheckResult | None:
+def _judge_canary(wanted: Mapping[str, Any], told: Mapping[str, Any], run: Run) -> CheckResult | None:
+    coins = told.get("canary_balance")
+    if coins is None:
+        raise Refusal(told["canary_error"], "the canary's balance cannot be read")
     run.evidence["canary_balance"] = coins
-    if coins == 0 or coins < canary.get("min_balance", 0):
+    if coins == 0 or coins < wanted.get("min_balance", 0):
         return run.result("down", "assertion", f"the canary's balance shows {coins:g}: balances may show too little")
     return None

@@ -51,6 +51,7 @@ class Record:
     client: str | None = None
     fee: Fee | None = None
     canary_balance: float | None = None
+    canary_error: str | None = None
     skipped: bool = False
     error_class: str | None = None
     error_text: str | None = None

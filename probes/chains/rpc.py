@@ -66,7 +66,7 @@ async def recorded(endpoint: Endpoint, run: Run, read: Callable[[Endpoint, Run],
     chain_id = facts.get("chain_id")
     if endpoint.identity is not None and chain_id is not None and chain_id != endpoint.identity:
         facts |= {"chain_id_ok": False, "error_class": "wrong_chain", "error_text": f"chain {chain_id} answered"}
-    _leave_alone(endpoint, run, facts.get("error_class"))
+    leave_alone(endpoint, run, facts.get("error_class"))
     latency_ms = round((time.monotonic() - began) * 1000, 1)
     return Record(
         endpoint.chain,
@@ -79,7 +79,7 @@ async def recorded(endpoint: Endpoint, run: Run, read: Callable[[Endpoint, Run],
     )
 
 
-def _leave_alone(endpoint: Endpoint, run: Run, error_class: str | None) -> None:
+def leave_alone(endpoint: Endpoint, run: Run, error_class: str | None) -> None:
     """Keep off an endpoint as long as it asked; off a reference that limits us without a word, ever longer."""
     is_limited = error_class == "rate_limited"
     endpoint.limits = endpoint.limits + 1 if is_limited else 0

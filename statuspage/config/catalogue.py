@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict
 
 from statuspage.config.fields import Day, Id, Interval, Line, Shape, Text
 
 Weight = Literal["normal", "critical"]
+Lifecycle = Literal["active", "migrating", "sunset", "retired"]
 
 
 class Group(Shape):
@@ -45,11 +46,21 @@ class Canary(Shape):
     """An address that always holds funds: a zero balance there is our fault."""
 
     address: Line
+    token: Line = ""  # a token instead of the chain's own coin; judged by the probe
+    decimals: Annotated[int, Strict(), Field(ge=0, le=36)] | None = None
     min_balance: Annotated[float, Field(gt=0)] | None = None  # in whole coins; nothing: any balance above zero will do
 
 
+Timing = Literal[
+    "block_s", "lag_blocks", "lag_s", "halt_s", "slow_s", "slow_factor", "empty_blocks", "cluster_delta", "finality_warn_s",
+    "confirm_s",
+]  # fmt: skip
+
+
 class Chain(Shape):
-    """A network: a component of its own, watched through its endpoints. Timings come from the registry of chains."""
+    """A network: a component of its own, watched through its endpoints. Timings come from the registry of chains, where this
+    file does not say better; the probe judges them.
+    """
 
     endpoints: Annotated[list[Endpoint], Field(min_length=1)]
     name: Text = Field(default_factory=dict)
@@ -62,6 +73,8 @@ class Chain(Shape):
     interval: Interval | None = None
     head_age_degraded: Interval | None = None
     head_age_down: Interval | None = None
+    timings: dict[Timing, Any] = Field(default_factory=dict)
+    lifecycle: Lifecycle | None = None
     symptoms: list[Line] = Field(default_factory=list)
     template: Line = ""
     weight: Weight = "normal"

@@ -16,7 +16,23 @@ from statuspage.config.positions import Path, plain, read
 GROUP_NAMES = {"en": "Networks", "zh-Hans": "公链网络"}
 # Families the probes can ask; a name that is none of them is shown and not watched. Of probes only the registry may be imported.
 FAMILIES = ("evm", "bitcoin", "tron", "solana", "aptos", "substrate", "antelope")
-_FACTS = ("block_s", "lag_blocks", "lag_s", "halt_s", "slow_s", "slow_factor", "empty_blocks", "cluster_delta")
+_FACTS = ("block_s", "lag_blocks", "lag_s", "halt_s", "slow_s", "slow_factor", "empty_blocks", "cluster_delta",
+          "finality_warn_s", "confirm_s")  # fmt: skip
+# What is said of a network that is about to change or end: to the operator by `config check`, to the public below its name.
+_ADVICE = {
+    "migrating": "this network is moving: announce what users have to do, and check its endpoints and timings",
+    "sunset": "this network is being shut down by those who run it: announce until when users can move their tokens",
+    "retired": "shown, but not watched: this network has ended, and a node that no longer answers is no fault",
+}
+_NOTES = {
+    "migrating": {"en": "This network is changing over to a new one.", "zh-Hans": "该网络正在迁移到新网络。"},
+    "sunset": {
+        "en": "This network is being shut down by those who run it.",
+        "zh-Hans": "该网络正由其运营方逐步关停。",
+    },
+    "retired": {"en": "This network has ended.", "zh-Hans": "该网络已停止运行。"},
+}
+_RETIREMENT = "chain-retirement"  # a scenario of templates/notices
 _ENDPOINT = ("url", "role", "supplier", "headers")
 
 
@@ -41,9 +57,36 @@ def registry() -> dict[str, dict[str, Any]]:
     return chains
 
 
+@cache
+def _by_name() -> dict[str, str]:
+    """Id by every name of a chain, those that it no longer bears included."""
+    return {name: each for each, facts in registry().items() for name in (each, *facts.get("aka", ()))}
+
+
+def facts_of(chain_id: str) -> dict[str, Any]:
+    """What the registry says of a chain, by its id or a name that it had or got; nothing of one it does not know."""
+    return registry().get(_by_name().get(chain_id, ""), {})
+
+
+def lifecycle(chain_id: str, given: str | None) -> str:
+    """active, migrating, sunset or retired: the file's word, else the registry's."""
+    return given or str(facts_of(chain_id).get("lifecycle", "active"))
+
+
+def note(chain_id: str, given: str | None, languages: list[str]) -> dict[str, str]:
+    """What the page says below a network's name because of its lifecycle; nothing of an active one."""
+    words = _NOTES.get(lifecycle(chain_id, given), {})
+    return {language: words.get(language, words["en"]) for language in languages} if words else {}
+
+
+def template(chain_id: str, given: str, cycle: str | None) -> str:
+    """The scenario that pre-fills the operator's form."""
+    return given or (_RETIREMENT if lifecycle(chain_id, cycle) in ("sunset", "retired") else "")
+
+
 def poll_ms(chain_id: str) -> int | None:
     """How often the registry advises to look at a chain, in milliseconds."""
-    seconds = registry().get(chain_id, {}).get("poll_s")
+    seconds = facts_of(chain_id).get("poll_s")
     return int(seconds * 1000) if isinstance(seconds, int | float) else None
 
 
@@ -51,7 +94,7 @@ def names(chain_id: str, given: Mapping[str, str], languages: list[str]) -> dict
     """Name by language: the file's, else the registry's, else the id."""
     if given:
         return dict(given)
-    known = registry().get(chain_id, {}).get("name")
+    known = facts_of(chain_id).get("name")
     fallback = known if isinstance(known, str) else chain_id.replace("-", " ").title()
     by_language = known if isinstance(known, dict) else {}
     return {language: by_language.get(language) or by_language.get("en") or fallback for language in languages}
@@ -66,7 +109,12 @@ def monitors_of(chains: Any) -> tuple[dict[str, ChainMonitor], list[Finding], li
         if not isinstance(chain, dict):
             continue
         path: Path = ("chains", name)
-        family = chain.get("family") or registry().get(name, {}).get("family")
+        family = chain.get("family") or facts_of(name).get("family")
+        stage = lifecycle(name, chain.get("lifecycle"))
+        if stage in _ADVICE:
+            warnings.append((path, _ADVICE[stage]))
+        if stage == "retired":
+            continue
         if family is None:
             errors.append((path, _stranger(name)))
         elif not isinstance(family, str):
@@ -84,7 +132,7 @@ def monitors_of(chains: Any) -> tuple[dict[str, ChainMonitor], list[Finding], li
 
 
 def _stranger(name: str) -> str:
-    return f"this chain is not in the registry{nearest(name, registry())}: add `family: evm` and `id: <chain id>`"
+    return f"this chain is not in the registry{nearest(name, _by_name())}: add `family: evm` and `id: <chain id>`"
 
 
 def _monitor(name: str, chain: dict[str, Any], family: str) -> tuple[ChainMonitor | None, list[Finding]]:
@@ -114,12 +162,18 @@ def _placed(path: Path, inner: Path, indexes: list[int]) -> Path:
         return (*path, "endpoints", indexes[inner[1]], *(inner[2:] or ("url",)))
     if inner[:1] == ("chain_id",):
         inner = ("id", *inner[1:])
+    if inner and inner[0] in _FACTS:
+        inner = ("timings", *inner)
     return (*path, *inner) if inner and inner[0] in Chain.model_fields else path
 
 
 def _value(name: str, chain: dict[str, Any], family: str, endpoints: list[dict[str, Any]]) -> dict[str, Any]:
     """What the probe reads: the registry's facts, the file's over them."""
-    facts = registry().get(name, {})
+    facts = dict(facts_of(name))
+    finality = facts.get("finality") or {}
+    facts["finality_warn_s"] = finality.get("warn_s")
+    timings = chain.get("timings")
+    facts |= timings if isinstance(timings, dict) else {}
     value: dict[str, Any] = {"name": name, "family": family}
     identity = chain.get("id", facts.get("id", facts.get("identity")))
     if isinstance(identity, int | str):
@@ -127,9 +181,6 @@ def _value(name: str, chain: dict[str, Any], family: str, endpoints: list[dict[s
     value |= {key: facts[key] for key in _FACTS if facts.get(key) is not None}
     if facts.get("poisson"):
         value["memoryless"] = True
-    finality = facts.get("finality") or {}
-    if "warn_s" in finality:
-        value["finality_warn_s"] = finality["warn_s"]
     if finality.get("tag") == "safe":
         value["final_tag"] = "safe"
     # Where blocks come at random or not at all for a while, an age that means a lag elsewhere means nothing.
@@ -141,7 +192,7 @@ def _value(name: str, chain: dict[str, Any], family: str, endpoints: list[dict[s
     if isinstance(ages, list) and len(ages) == 2:
         value |= {"head_age_degraded": f"{ages[0]}s", "head_age_down": f"{ages[1]}s"}
     value |= {key: chain[key] for key in ("head_age_degraded", "head_age_down") if chain.get(key) is not None}
-    if family == "evm" and chain.get("canary") is not None:
+    if chain.get("canary") is not None:
         value["canary"] = chain["canary"]
     value["endpoints"] = [{key: each[key] for key in _ENDPOINT if each.get(key)} for each in endpoints]
     return value

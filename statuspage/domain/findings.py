@@ -29,6 +29,7 @@ _FINDINGS = {
     "FINALITY_DELAYED": Finding("finality_delay", "chain", "finality_delayed"),
     "OWN_NODE_BEHIND": Finding("node_lag", "us", "node_behind"),
     "OWN_NODE_ON_FORK": Finding("node_lag", "us", "node_on_fork"),
+    "BALANCES_WRONG": Finding("system_fault", "us", "balances_wrong"),
     "OWN_ENDPOINT_OVERLOADED": Finding("system_fault", "us", "endpoint_overloaded"),
 }
 

@@ -189,7 +189,7 @@ def test_the_canary_of_an_own_endpoint_is_judged(nodes, balance, expected):
 
     result = watch.poll()
 
-    assert (result.outcome, result.error_class) == (expected, "assertion" if expected == "down" else None)
+    assert (result.outcome, result.error_class) == (expected, "node_behind" if expected == "down" else None)
 
 
 def test_what_is_kept_is_bounded_and_forgotten_after_a_gap(nodes):
@@ -281,7 +281,7 @@ def test_the_engine_keeps_what_a_chain_taught_us_and_sees_its_node_die(nodes, un
         ({"endpoints": [{"role": "own"}]}, ("endpoints", 0)),
         ({"lag_s": [60]}, ("lag_s",)),
         ({"chain_id": ""}, ("chain_id",)),
-        ({"family": "tron", "canary": {"address": ADDRESS}}, ("canary",)),
+        ({"family": "tron", "canary": {"address": ADDRESS}}, ("canary", "address")),
         ({"canary": {}}, ("canary",)),
     ],
 )
