@@ -24,7 +24,7 @@ def refresh(
     if not wanted:
         return {}
     rows = components.load(conn, wanted)
-    implied = _implied(components.seen(conn, wanted))
+    implied = _implied(components.said(conn, wanted))
     claims: dict[str, list[str]] = defaultdict(list)
     in_window: set[str] = set()
     for component_id, claimed, notice in notices.claims_on(conn, wanted):
