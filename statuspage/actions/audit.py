@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -48,13 +49,31 @@ def row_hash(previous: str, at: datetime, what: tuple[str, str, str], details: M
     return hashlib.sha256(f"{previous}\n{canonical}".encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How far the chain was followed: `rows` of them, the last one's id and hash; `broken` is the first that does not follow."""
+
+    rows: int = 0
+    last_id: int = 0
+    last_hash: str = GENESIS
+    broken: int | None = None
+
+
+def verify(connection: Connection, since: Verified | None = None, limit: int | None = None) -> Verified:
+    """Follow the chain on from `since` (None: from the beginning), over at most `limit` rows."""
+    found = since or Verified()
+    if found.broken is not None:
+        return found
+    count, last_id, previous = found.rows, found.last_id, found.last_hash
+    following = select(audit_log).where(audit_log.c.id > last_id).order_by(audit_log.c.id).limit(limit)
+    for row in connection.execute(following).yield_per(1000):
+        what = (row.actor, row.action, row.subject)
+        if row.prev_hash != previous or row.hash != row_hash(previous, row.at, what, row.details):
+            return Verified(count, last_id, previous, int(row.id))
+        count, last_id, previous = count + 1, int(row.id), row.hash
+    return Verified(count, last_id, previous)
+
+
 def first_broken(connection: Connection) -> int | None:
     """The id of the first row that does not follow from the one before it; None when the chain is whole."""
-    previous = GENESIS
-    for row in connection.execute(select(audit_log).order_by(audit_log.c.id)).yield_per(1000):
-        if row.prev_hash != previous or row.hash != row_hash(
-            previous, row.at, (row.actor, row.action, row.subject), row.details
-        ):
-            return int(row.id)
-        previous = row.hash
-    return None
+    return verify(connection).broken

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from statuspage.domain import sealing
@@ -13,6 +13,12 @@ from statuspage.errors import NotAllowed, Words
 from statuspage.store.schema.runtime import rate_buckets
 
 _WHOLE = 1000  # tokens are kept in thousandths
+# How long a row is kept by the beginning of its name; "" for all others: longer than the longest window (two days).
+LIVES = {
+    "": timedelta(days=3),
+    "sms-spend-": timedelta(days=62),  # a month's sum, written until its last day
+    "sign_in_known:": timedelta(days=180),
+}
 
 
 class TooOften(NotAllowed):
@@ -63,6 +69,22 @@ def is_remembered(connection: Connection, key: bytes, what: str, who: str) -> bo
     """Whether `remember` was called for this."""
     name = bucket_name(key, what, who)
     return connection.scalar(select(rate_buckets.c.name).where(rate_buckets.c.name == name)) is not None
+
+
+def forget(connection: Connection, now: datetime, limit: int = 5000) -> int:
+    """Delete at most `limit` rows that say nothing any more; how many. A bucket untouched for longer than any window is full."""
+    stale = [
+        and_(_of(prefix), rate_buckets.c.at < now - life) if prefix
+        else and_(not_(or_(*(_of(other) for other in LIVES if other))), rate_buckets.c.at < now - life)
+        for prefix, life in LIVES.items()
+    ]  # fmt: skip
+    names = list(connection.execute(select(rate_buckets.c.name).where(or_(*stale)).limit(limit)).scalars())
+    connection.execute(delete(rate_buckets).where(rate_buckets.c.name.in_(names)))
+    return len(names)
+
+
+def _of(prefix: str) -> ColumnElement[bool]:
+    return rate_buckets.c.name.startswith(prefix, autoescape=True)
 
 
 def bucket_name(key: bytes, what: str, who: str) -> str:

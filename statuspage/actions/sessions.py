@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from statuspage.actions import audit, limits, operators, passwords
 from statuspage.actions.context import Actor, Context
 from statuspage.domain import sealing
-from statuspage.errors import NotAllowed
+from statuspage.errors import NotAllowed, NotFound
 from statuspage.store import operators as store
+from statuspage.store.operators import HANDLE
 from statuspage.store.schema.people import credentials, sessions
 from statuspage.store.schema.people import operators as operators_table
 
@@ -130,6 +131,24 @@ def revoke_others(ctx: Context, actor: Actor, keep: str) -> int:
         )
         audit.write(connection, now, actor.name, "session.revoke", actor.name, {"count": gone.rowcount})
         return gone.rowcount
+
+
+def revoke(ctx: Context, actor: Actor, name: str, handle: str) -> None:
+    """End one session of the operator `name`, one's own or, for admins, anybody's. `handle` as store.operators.Session has it.
+
+    Raises NotAllowed, and NotFound for a session that is over already.
+    """
+    if name != actor.name:
+        actor.require("admin")
+    now = ctx.now()
+    with ctx.db.write() as connection:
+        owner = select(operators_table.c.id).where(operators_table.c.name == name).scalar_subquery()
+        chosen = func.substr(sessions.c.token_hash, 1, HANDLE) == handle
+        gone = connection.execute(delete(sessions).where(sessions.c.operator_id == owner, chosen))
+        if gone.rowcount != 1:
+            message = "this session is over already"
+            raise NotFound(message)
+        audit.write(connection, now, actor.name, "session.revoke", name, {"count": 1})
 
 
 def _count_try(ctx: Context, account: str, client: Client, now: datetime) -> None:

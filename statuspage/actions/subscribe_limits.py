@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from statuspage.actions.context import Context
@@ -139,12 +139,3 @@ def _spend(conn: Connection, ceilings: list[tuple[str, int]], cost_milli: int, n
     where = rate_buckets.c.name.in_(list(spent))
     conn.execute(update(rate_buckets).where(where).values(tokens_milli=rate_buckets.c.tokens_milli + cost_milli, at=now))
     return True
-
-
-def forget(conn: Connection, now: datetime) -> None:
-    """Drop counters that are full again or of past months."""
-    names = ("subscribe-ip:", "confirm-ip:", "sms-number:", "sms-number-day:", "sms-prefix:", "webhook-url:", "webhook-url-day:",
-             "webhook-host:")  # fmt: skip
-    for prefix, days in [*((name, 2) for name in names), (_SPEND, 62)]:
-        old = rate_buckets.c.at < now - timedelta(days=days)
-        conn.execute(delete(rate_buckets).where(rate_buckets.c.name.startswith(prefix), old))

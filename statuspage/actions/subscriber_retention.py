@@ -6,12 +6,18 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select, update
 
-from statuspage.actions import subscribe_limits
+from statuspage.actions import limits
 from statuspage.actions.context import Context
 from statuspage.store.schema.delivery import consents, deliveries, outbox, subscriptions
 
 PENDING_LIFE = timedelta(hours=24)
 ERASE_AFTER = timedelta(days=30)
+
+
+def forget_counts(ctx: Context) -> int:
+    """Delete one piece of the counters of tries that are full again; how many rows."""
+    with ctx.db.write() as conn:
+        return limits.forget(conn, ctx.now())
 
 
 def forget_stale(ctx: Context, limit: int = 500) -> int:
@@ -37,5 +43,4 @@ def forget_stale(ctx: Context, limit: int = 500) -> int:
         conn.execute(update(subscriptions).where(subscriptions.c.id.in_(erased)).values(
             address_sealed=b"", address_hash=subscriptions.c.public_id, label="", meta={},
         ))  # fmt: skip
-        subscribe_limits.forget(conn, now)
     return len(ids) + len(erased)

@@ -13,6 +13,7 @@ from statuspage.store.schema.people import audit_log, credentials, operators, se
 
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
+HANDLE = 16  # characters of the token's hash by which a form names a session
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class Session:
     expires_at: datetime
     client: str
 
+    @property
+    def handle(self) -> str:
+        """What names this session in a form. Of no use for signing in: it is the beginning of a hash."""
+        return self.token_hash[:HANDLE]
+
 
 def operator(connection: Connection, name: str) -> Operator | None:
     """The operator of that sign-in name, also a disabled one."""
@@ -71,6 +77,11 @@ def session(connection: Connection, token_hash: str, now: datetime) -> Session |
 def sessions_of(connection: Connection, operator_id: int, now: datetime) -> list[Session]:
     """The open sessions of one operator, newest first."""
     return _sessions(connection, sessions.c.operator_id == operator_id, now)
+
+
+def all_sessions(connection: Connection, now: datetime) -> list[Session]:
+    """The open sessions of everybody, newest first."""
+    return _sessions(connection, sessions.c.operator_id == operators.c.id, now)
 
 
 def link_owner(connection: Connection, token_hash: str, now: datetime) -> Operator | None:
@@ -101,6 +112,11 @@ def audit(connection: Connection, *, search: str = "", before_id: int | None = N
         columns = (audit_log.c.actor, audit_log.c.action, audit_log.c.subject)
         query = query.where(or_(*(column.icontains(search, autoescape=True) for column in columns)))
     return list(connection.execute(query))
+
+
+def newest_audit_id(connection: Connection) -> int:
+    """The id of the last audit row; 0 when there is none."""
+    return connection.scalar(select(func.max(audit_log.c.id))) or 0
 
 
 def _sessions(connection: Connection, condition: Any, now: datetime) -> list[Session]:  # noqa: ANN401 - a SQLAlchemy clause

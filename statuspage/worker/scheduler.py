@@ -23,8 +23,8 @@ from statuspage.worker.election import Election
 log = logging.getLogger(__name__)
 
 FRESH = timedelta(seconds=90)
-# The outside heartbeat is the operator's own setting and may well stand in the operator's own network.
-_HEARTBEAT_NETWORKS = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
+# The outside heartbeat and the hub are the operator's own settings and may well stand in the operator's own network.
+OPERATORS_OWN = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,13 @@ def _forget_people(ctx: Context, _settings: Settings) -> object:
     return count
 
 
+def _forget_counts(ctx: Context, _settings: Settings) -> object:
+    count = 0
+    while found := subscriber_retention.forget_counts(ctx):
+        count += found
+    return count
+
+
 def _forget(ctx: Context, settings: Settings) -> object:
     return rollups.forget(ctx.db, ctx.now(), raw_days=settings.raw_days, block_days=settings.block_days)
 
@@ -78,7 +85,7 @@ def _heartbeat(ctx: Context, settings: Settings) -> object:
     if not settings.heartbeat_url or stale_loops(ctx):
         return None
     try:
-        with GuardedSession(guard.operator_policy(_HEARTBEAT_NETWORKS)) as session:
+        with GuardedSession(guard.operator_policy(OPERATORS_OWN)) as session:
             return session.get(settings.heartbeat_url).status_code
     except DeliveryError as error:
         log.warning("outside heartbeat failed: %s", error)
@@ -95,6 +102,7 @@ JOBS: tuple[Job, ...] = (
     Job("windows", 300, _windows),
     Job("forget", 3600, _forget),
     Job("forget_people", 3600, _forget_people),
+    Job("forget_counts", 3600, _forget_counts),
 )
 
 

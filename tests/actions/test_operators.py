@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pyotp
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
-from statuspage.actions import audit, operators, sessions
+from statuspage.actions import audit, operators, sessions, subscriber_retention
 from statuspage.actions.context import COMMAND_LINE, Actor
 from statuspage.actions.limits import TooOften
 from statuspage.domain import sealing
@@ -14,6 +14,7 @@ from statuspage.errors import Conflict, InvalidInput, NotAllowed
 from statuspage.store import operators as store
 from statuspage.store.schema.people import audit_log, credentials
 from statuspage.store.schema.people import sessions as sessions_table
+from statuspage.store.schema.runtime import rate_buckets
 
 PASSWORD = "four unrelated words"
 HERE = sessions.Client("203.0.113.0/24", "Firefox")
@@ -270,3 +271,22 @@ def test_a_clock_that_steps_back_neither_refills_nor_empties_the_limits(lin, clo
     clock.at -= timedelta(hours=5)
 
     assert sessions.sign_in_with_password(lin, "lin", PASSWORD, HERE)
+
+
+def test_counters_that_are_full_again_are_forgotten_and_sums_and_known_places_stay(ctx):
+    now = ctx.now()
+    names = ["sign_in:a", "two_factor:b", "subscribe-ip:c", "sms-spend-2026-11", "sign_in_known:d"]
+    with ctx.db.write() as conn:
+        for days in (1, 30, 100, 200):
+            conn.execute(insert(rate_buckets), [
+                {"name": f"{name}-{days}", "tokens_milli": 0, "at": now - timedelta(days=days)} for name in names
+            ])  # fmt: skip
+
+    gone = [subscriber_retention.forget_counts(ctx), subscriber_retention.forget_counts(ctx)]
+
+    with ctx.db.read() as conn:
+        left = sorted(conn.execute(select(rate_buckets.c.name)).scalars())
+    assert gone == [12, 0]
+    assert left == sorted([
+        *(f"{name}-1" for name in names), "sms-spend-2026-11-30", "sign_in_known:d-30", "sign_in_known:d-100",
+    ])  # fmt: skip

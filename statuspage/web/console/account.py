@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+import io
+
+import segno
+from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from statuspage import i18n
 from statuspage.actions import operators as operator_actions
 from statuspage.actions import sessions
 from statuspage.domain import sealing
-from statuspage.errors import InvalidInput, NotAllowed
+from statuspage.errors import InvalidInput, NotAllowed, NotFound
 from statuspage.store import operators
 from statuspage.web.console.guard import client, set_session
 from statuspage.web.console.respond import actor, error_words, go, page, render, services, signed_in
@@ -37,8 +40,12 @@ def set_password() -> BaseResponse:
 
 @routes.post("/account/sessions")
 def revoke_others() -> BaseResponse:
-    """End every other session."""
-    sessions.revoke_others(services().ctx, actor(), signed_in().token_hash)
+    """End one session, named by `session`, or every other."""
+    handle = request.form.get("session", "")
+    if handle:
+        sessions.revoke(services().ctx, actor(), actor().name, handle)
+    else:
+        sessions.revoke_others(services().ctx, actor(), signed_in().token_hash)
     return go("/account?said=revoked")
 
 
@@ -46,6 +53,19 @@ def revoke_others() -> BaseResponse:
 def enrol() -> BaseResponse:
     """Show the secret for the authenticator app."""
     return go("/account") if signed_in().operator.has_two_factor else _enrol("")
+
+
+@routes.get("/account/two-factor/qr.svg")
+def qr() -> BaseResponse:
+    """The secret as a picture for the phone's camera, as long as it is not confirmed."""
+    if signed_in().operator.has_two_factor:
+        message = "an authenticator is set up already"
+        raise NotFound(message)
+    drawn = io.BytesIO()
+    code = segno.make_qr(_begin().uri, error="m")
+    # Black on white in dark mode too: many phones do not read the inverse.
+    code.save(drawn, kind="svg", scale=6, border=4, dark="#000", light="#fff", xmldecl=False, svgclass=None, lineclass=None)
+    return Response(drawn.getvalue(), mimetype="image/svg+xml")
 
 
 @routes.post("/account/two-factor")
@@ -61,9 +81,11 @@ def confirm_enrolment() -> BaseResponse:
 
 
 def _enrol(error: str, status: int = 200) -> BaseResponse:
-    issuer = i18n.pick(page().name, "en")
-    enrolment = operator_actions.begin_two_factor(services().ctx, actor(), issuer)
-    return render("enrol.html", status, enrolment=enrolment, error=error)
+    return render("enrol.html", status, enrolment=_begin(), error=error)
+
+
+def _begin() -> operator_actions.Enrolment:
+    return operator_actions.begin_two_factor(services().ctx, actor(), i18n.pick(page().name, "en"))
 
 
 def _show(error: str, status: int = 200) -> BaseResponse:
