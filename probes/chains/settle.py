@@ -75,8 +75,8 @@ class Verdict:
         return shown
 
 
-def settled(memory: Memory, finding: Finding, now_ms: int) -> Verdict:
-    """Bad states are entered after 3 findings and 60 s, and left for OK after 5 good ones.
+def settled(memory: Memory, finding: Finding, now_ms: int, confirm_s: float | None = None) -> Verdict:
+    """Bad states are entered after 3 findings and 60 s (or `confirm_s`), and left for OK after 5 good ones.
 
     Not knowing is no claim and holds at once. So does what an own endpoint says where no references ever agreed: the
     monitor's own thresholds confirm that.
@@ -92,7 +92,8 @@ def settled(memory: Memory, finding: Finding, now_ms: int) -> Verdict:
     is_same = finding.state == memory.candidate and memory.count > 0
     count, since_ms = (memory.count + 1, memory.since_ms) if is_same else (1, now_ms)
     memory = replace(memory, candidate=finding.state, count=count, since_ms=since_ms)
-    ready = count >= LEAVE_POLLS if finding.state == OK else count >= ENTER_POLLS and now_ms - since_ms >= ENTER_MS
+    waited = now_ms - since_ms >= (ENTER_MS if confirm_s is None else confirm_s * 1000)
+    ready = count >= LEAVE_POLLS if finding.state == OK else count >= ENTER_POLLS and waited
     if ready:
         memory = replace(memory, state=finding.state, count=0, severe=finding.severe)
     return _verdict(memory, finding)

@@ -58,6 +58,7 @@ class Limits:
     empty_blocks: bool = True
     head_age_s: tuple[float, float] = (60.0, 180.0)  # judged where no references do
     cluster_delta: int | None = None
+    confirm_s: float | None = None
 
     @property
     def cluster(self) -> int:
@@ -84,7 +85,7 @@ def judge(polls: Sequence[Poll], limits: Limits, memory: Memory) -> Verdict:
     group = _tip_group(polls, limits)
     memory = _paced(memory, now_ms, group, limits)
     finding = _Tree(polls, limits, memory, group).walk()
-    return settled(memory, finding, now_ms)
+    return settled(memory, finding, now_ms, limits.confirm_s)
 
 
 # --- samples and the tip ---

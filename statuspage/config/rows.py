@@ -52,8 +52,9 @@ def _components(config: Config) -> dict[str, dict[str, Any]]:
         }  # fmt: skip
     for name, chain in config.document.chains.items():
         rows[chain.component or name] = {
-            "group_id": chain.group, "names": chains.names(name, chain.name, config.languages), "descriptions": {},
-            "position": len(rows), "weight": chain.weight, "symptoms": chain.symptoms, "template": chain.template,
+            "group_id": chain.group, "names": chains.names(name, chain.name, config.languages),
+            "descriptions": chains.note(name, chain.lifecycle, config.languages), "position": len(rows), "weight": chain.weight,
+            "symptoms": chain.symptoms, "template": chains.template(name, chain.template, chain.lifecycle),
             "chain": name, "start_date": None,
         }  # fmt: skip
     return rows

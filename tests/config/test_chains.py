@@ -8,6 +8,7 @@ from probes.registry import PROBES
 from probes.spec import ProbeSpec
 from statuspage.config.chains import FAMILIES, monitors_of, registry
 from statuspage.config.check import check_text
+from statuspage.config.rows import wanted
 
 BASE = "page: {name: D, url: https://s.example}\ncomponents:\n  login: {name: Login}\n"
 OWN = {"url": "https://rpc.own.example/"}
@@ -21,7 +22,8 @@ REFERENCES = [
 def test_every_chain_of_the_registry_can_be_watched(name):
     monitors, errors, warnings = monitors_of({name: {"endpoints": [OWN, *REFERENCES]}})
 
-    assert (errors, warnings) == ([], [])
+    assert errors == []
+    assert [path for path, _ in warnings] == ([("chains", name)] if "lifecycle" in registry()[name] else [])
     assert list(monitors) == [f"{name}-own"]
     check = monitors[f"{name}-own"].check
     assert (check.kind, check.target) == ("chain", name)
@@ -82,3 +84,59 @@ def test_a_mistake_is_told_where_it_stands(chain, place):
 
     assert config is None
     assert any(f"{place}: " in str(problem) for problem in problems), problems
+
+
+@pytest.mark.parametrize(("former", "now"), [("okc", "oktc"), ("okexchain", "oktc"), ("matic", "polygon"), ("vaulta", "eos")])
+def test_a_network_is_known_by_the_names_it_had_and_got(former, now):
+    monitors, errors, _ = monitors_of({former: {"endpoints": [OWN]}})
+
+    assert errors == []
+    options = monitors[f"{former}-own"].check.options
+    assert options["chain_id"] == registry()[now].get("id", registry()[now].get("identity"))
+    assert options["block_s"] == registry()[now]["block_s"]
+
+
+def test_timings_of_the_file_go_over_the_registrys_and_make_a_chain_of_ones_own():
+    timings = {"block_s": 0.5, "lag_blocks": [3, 30], "lag_s": [4, 60], "halt_s": 4, "finality_warn_s": 9, "confirm_s": 2}
+
+    ours = {"family": "evm", "id": 31337, "endpoints": [OWN], "timings": timings}
+
+    monitors, errors, _ = monitors_of({"ours": ours, "ethereum": {"endpoints": [OWN], "timings": {"halt_s": 77}}})
+
+    assert errors == []
+    plan = PROBES["chain"].load().make_plan(ProbeSpec("m", "chain", "ours", monitors["ours-own"].check.options))
+    assert plan.limits.lag_blocks == (3, 30)
+    assert (plan.limits.block_s, plan.limits.halt_s, plan.limits.finality_warn_s, plan.limits.confirm_s) == (0.5, 4, 9, 2)
+    assert plan.limits.head_age_s == (4, 60)
+    ethereum = monitors["ethereum-own"].check.options
+    assert (ethereum["halt_s"], ethereum["block_s"], ethereum["finality_warn_s"]) == (77, 12, 1500)
+
+
+def test_a_wrong_timing_is_shown_where_it_stands():
+    chain = "{endpoints: [{url: 'https://a.b'}], timings: {halt_s: -1, block: 3}}"
+
+    config, problems = check_text(f"{BASE}chains:\n  ethereum: {chain}\n", environ={})
+
+    assert config is None
+    assert any("chains.ethereum.timings.halt_s: must be a number above 0" in str(each) for each in problems), problems
+    assert any("chains.ethereum.timings.block" in str(each) for each in problems), problems
+
+
+def test_a_network_that_is_being_shut_down_is_watched_and_said_to_be():
+    config, problems = check_text(f"{BASE}chains:\n  oktc: {{endpoints: [{{url: 'https://a.b'}}]}}\n", environ={})
+
+    assert any("this network is being shut down" in str(each) for each in problems)
+    row = wanted(config).rows["components"]["oktc"]
+    assert row["descriptions"]["en"] == "This network is being shut down by those who run it."
+    assert row["template"] == "chain-retirement"
+    assert list(config.chain_monitors) == ["oktc-own"]
+
+
+def test_a_network_that_has_ended_is_shown_and_no_longer_watched():
+    chain = "{lifecycle: retired, endpoints: [{url: 'https://a.b'}]}"
+
+    config, problems = check_text(f"{BASE}chains:\n  ethereum: {chain}\n", environ={})
+
+    assert any("not watched: this network has ended" in str(each) for each in problems)
+    assert config.chain_monitors == {}
+    assert wanted(config).rows["components"]["ethereum"]["descriptions"]["en"] == "This network has ended."
