@@ -133,6 +133,8 @@ class Checker:
             self._election.resign()
             return False
         self._answer(batch)
+        # What is not watched from here cannot be run at once: its next result from elsewhere answers.
+        self._answer([one for one in elsewhere.results if not book.monitors[one.monitor_id].is_watched_from(LOCAL)])
         if elsewhere.more:
             self._arrived.set()
         return True
