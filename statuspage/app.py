@@ -106,7 +106,8 @@ def public_page(settings: Settings, ctx: Context) -> tuple[FastPath, Publisher]:
     site = create_public_site(settings, ctx)
     publisher = Publisher(ctx.db, site.wsgi_app, settings.public_dir, ctx.now)
     fast = FastPath(
-        site, settings.public_dir, threads=settings.threads, hsts=settings.hsts, now=ctx.now, want=publisher.want
+        site, settings.public_dir, threads=settings.threads, hsts=settings.hsts, now=ctx.now, want=publisher.want,
+        may_ask=settings.browser_test_url,
     )
     return fast, publisher
 

@@ -65,14 +65,15 @@ class Wallet:
             ))  # fmt: skip
         return self
 
-    def component(self, component_id, group=None, status="operational", names=None, days=90):
+    def component(self, component_id, group=None, status="operational", names=None, days=90, **columns):
         _, known = catalogue().components.get(component_id, ("", {"en": component_id}))
         at = self.now - timedelta(days=100)
         with self.db.write() as conn:
             conn.execute(insert(components).values(
                 id=component_id, public_id=new_public_id(), group_id=group, names=names or dict(known), descriptions={},
-                position=next(self._position), weight="normal", symptoms=[], template="", baseline="operational", status=status,
-                status_at=at, source="file", created_at=at, updated_at=at,
+                position=next(self._position), weight="normal", symptoms=columns.pop("symptoms", []), template="",
+                baseline="operational", status=status,
+                status_at=at, source="file", created_at=at, updated_at=at, **columns,
             ))  # fmt: skip
             if days:
                 today = self.now.astimezone(ZONE).date()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from statuspage.publish import assets
+from statuspage.publish import pages as people
 from statuspage.publish.api import DOCUMENTS
 from statuspage.publish.snapshot import Snapshot
 from statuspage.store import public
@@ -31,7 +32,7 @@ def is_published(path: str) -> bool:
 
 def _is_page(path: str) -> bool:
     known = {"/", "/history", "/history.rss", "/history.atom", *_WORDS}
-    return path in known or path.startswith(("/history/", "/incidents/", "/components/"))
+    return path in known or path.startswith(("/history/", "/incidents/", "/components/")) or people.is_page(path)
 
 
 def has_twin(path: str) -> bool:
@@ -69,6 +70,7 @@ def of_notice(view: PublicView, notice: NoticeView) -> Wanted:
         wanted[f"/{language}/incidents/{notice.public_id}"] = PAGES
         wanted[f"/{language}/history"] = PAGES
         wanted[f"/{language}/history/{month}"] = PAGES
+    wanted |= dict.fromkeys(people.in_languages(view, people.of_notice(view, notice)), PAGES)
     for component_id in notice.component_ids:
         if component_id in view.by_id:
             wanted.update(_component(view, component_id, feeds=True))
@@ -90,6 +92,7 @@ def dependents(held: Snapshot, change: Change) -> Wanted:
         wanted |= everything(view)
     if change.page or change.notices or change.components:
         wanted |= hot(view)
+    wanted |= dict.fromkeys(people.in_languages(view, people.of_components(view, change.components)), PAGES)
     for component_id in change.components:
         # Also one that is gone: its page must go too.
         wanted |= _component(view, component_id, feeds=False)
@@ -120,12 +123,12 @@ def everything(view: PublicView) -> Wanted:
         wanted |= of_notice(view, notice)
     for notice in view.past:
         wanted |= dict.fromkeys(of_notice(view, notice), BACKGROUND)
-    return hot(view) | wanted | fixed(view)
+    return hot(view) | background(people.in_languages(view, people.everything(view))) | wanted | fixed(view)
 
 
 def of_day(view: PublicView) -> Wanted:
     """What a new local day renders anew: bars shift, "since 13:20" gets its date."""
-    wanted = hot(view)
+    wanted = background(people.in_languages(view, people.everything(view))) | hot(view)
     for component in view.components:
         wanted |= _component(view, component.id, feeds=False)
     for language in view.page.languages:

@@ -89,7 +89,7 @@ def _facts(row: Raw, where: str) -> Facts | None:
 
 
 _COMPONENT = ("id", "public_id", "group_id", "names", "descriptions", "position", "status", "status_at", "start_date",
-              "created_at", "updated_at")  # fmt: skip
+              "created_at", "updated_at", "symptoms", "chain")  # fmt: skip
 _GROUP = ("id", "public_id", "names", "notes", "position", "created_at", "updated_at")
 _NOTICE = ("id", "public_id", "number", "kind", "status", "source", "facts", "impact", "demo", "backfilled", "touched",
            "created_at", "published_at", "updated_at", "started_at", "resolved_at", "recovered_at", "scheduled_for")  # fmt: skip
@@ -112,7 +112,8 @@ def _component(row: Raw, days: Mapping[date, Seconds]) -> ComponentView:
         names=_texts(row["names"], where) or {"en": row["id"]}, descriptions=_texts(row["descriptions"], where),
         position=row["position"], status=row["status"] if row["status"] in status.RANK else status.UNKNOWN,
         status_at=_time(row["status_at"]) or _EPOCH, start_date=row["start_date"], created_at=_time(row["created_at"]) or _EPOCH,
-        updated_at=_time(row["updated_at"]) or _EPOCH, days=days,
+        updated_at=_time(row["updated_at"]) or _EPOCH, days=days, chain=row["chain"],
+        symptoms=tuple(one for one in read_json(row["symptoms"], list, where) if isinstance(one, str)),
     )  # fmt: skip
 
 

@@ -29,6 +29,8 @@ class ComponentView:
     created_at: datetime
     updated_at: datetime
     days: Mapping[date, Seconds] = field(default_factory=dict)
+    symptoms: tuple[str, ...] = ()  # ids of symptoms that wallet.yaml names for it
+    chain: str | None = None  # the network it stands for, None for a function
 
 
 @dataclass(frozen=True, slots=True)

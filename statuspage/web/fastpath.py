@@ -62,12 +62,13 @@ class FastPath:
 
     def __init__(
         self, site: Callable[[Environ, Start], Iterable[bytes]], folder: Path, *, threads: int = 12, hsts: bool = False,
+        may_ask: str = "",
         want: Callable[[str], None] = lambda _path: None, now: Callable[[], datetime] = clock.now,
     ) -> None:  # fmt: skip
         self._site = site
         self._folder = Folder(folder)
         self._pages = str(self._folder.pages)
-        self._hsts = hsts
+        self._hsts, self._may_ask = hsts, may_ask
         self._want = want
         self._eyes = Eyes(self._folder, now)
         self._room = threading.BoundedSemaphore(max(1, threads - KEPT_FREE))
@@ -128,7 +129,7 @@ class FastPath:
                 body = source.read()
         except OSError:
             return None
-        return self._keep(key, _page(path, name, ending, body, stamp, hsts=self._hsts))
+        return self._keep(key, _page(path, name, ending, body, stamp, security(path, hsts=self._hsts, may_ask=self._may_ask)))
 
     def _keep(self, key: tuple[str, str], page: Page) -> Page:
         with self._lock:
@@ -221,12 +222,14 @@ class Eyes:
             return float("inf")
 
 
-def _page(path: str, name: str, ending: str, body: bytes, stamp: tuple[int, int, int], *, hsts: bool) -> Page:
+def _page(
+    path: str, name: str, ending: str, body: bytes, stamp: tuple[int, int, int], safe: list[tuple[str, str]]
+) -> Page:
     is_html = name.endswith(".html")
     etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     vary = "Accept-Encoding, Accept-Language" if is_html else "Accept-Encoding"
     kind = _TYPES[".json"] if path.startswith("/log/") else _TYPES.get("." + name.rsplit(".", 1)[-1], "text/plain")
-    common = [("ETag", etag), ("Vary", vary), ("Cache-Control", cache_control(path)), *security(path, hsts=hsts)]
+    common = [("ETag", etag), ("Vary", vary), ("Cache-Control", cache_control(path)), *safe]
     headers = [("Content-Type", kind), ("Content-Length", str(len(body))), *common]
     if ending:
         headers.append(("Content-Encoding", {".br": "br", ".gz": "gzip"}[ending]))

@@ -77,6 +77,22 @@ def test_a_change_renders_only_what_depends_on_it(wallet, publish, read, folder)
     assert "en/uptime.html" not in touched
 
 
+def test_the_pages_of_symptoms_follow_their_components_and_no_others(wallet, publish, folder):
+    publish()
+    before = {path: path.stat().st_mtime_ns for path in (folder / "pages" / "en" / "check").glob("*.html")}
+    time.sleep(0.02)
+    wallet.notice(draft("Codes are late", components={"otp_delivery": "degraded"}))
+    wallet.status("otp_delivery", "degraded")
+
+    publish()
+
+    touched = {path.name for path, at in before.items() if path.stat().st_mtime_ns != at}
+    assert len(before) == 2 * 17  # each with its blind twin
+    assert "otp_missing.html" in touched
+    assert touched <= {f"{key}{twin}.html" for key in ("otp_missing", "suspicious_message") for twin in ("", ".blind")}
+    assert "We know of no fault" not in (folder / "pages/en/check/otp_missing.blind.html").read_text()
+
+
 def test_a_cycle_without_news_renders_nothing(publish, publisher):
     publish()
 

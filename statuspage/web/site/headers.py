@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # 'self' alone: no inline script or style, nothing from another host, no framing, no eval.
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -37,15 +39,21 @@ CACHE_ASSET = "public, max-age=31536000, immutable"
 CACHE_NEVER = "no-store"
 
 
+_CHECK = re.compile(r"(/[A-Za-z-]{2,10})?/check(/[a-z_]*)?")
+
+
 def is_data(path: str) -> bool:
     """Whether `path` is for machines: JSON, feeds, the log."""
     return path.endswith((".json", ".rss", ".atom", ".svg")) or path.startswith(("/api/", "/log/"))
 
 
-def security(path: str, *, hsts: bool) -> list[tuple[str, str]]:
-    """The headers that depend on nothing but the kind of path."""
-    chosen = _DATA if is_data(path) else _PAGE
-    return [*chosen, _HSTS] if hsts else list(chosen)
+def security(path: str, *, hsts: bool, may_ask: str = "") -> list[tuple[str, str]]:
+    """The headers that depend on nothing but the kind of path. `may_ask`: the one address beside us that /check may ask."""
+    chosen = list(_DATA if is_data(path) else _PAGE)
+    if may_ask and _CHECK.fullmatch(path):
+        host = "/".join(may_ask.split("/", 3)[:3])
+        chosen[0] = (chosen[0][0], POLICY.replace("connect-src 'self'", f"connect-src 'self' {host}"))
+    return [*chosen, _HSTS] if hsts else chosen
 
 
 def cache_control(path: str) -> str:

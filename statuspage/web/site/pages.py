@@ -11,7 +11,7 @@ from statuspage import i18n
 from statuspage.scenarios import catalogue
 from statuspage.store import public
 from statuspage.store.pages import load_page
-from statuspage.web.site import context, words
+from statuspage.web.site import check, context, words
 from statuspage.web.site.context import base, html, of_view, reader_language, snapshot
 from statuspage.web.site.services import Services
 
@@ -35,6 +35,7 @@ def register(app: Flask, services: Services) -> None:
     add("/uptime", lambda: plain(services, "uptime.html", "/uptime"), "uptime")
     add("/verify", lambda: plain(services, "verify.html", "/verify"), "verify")
     add("/n/<number>", lambda number: by_number(services, number), "by_number")
+    check.register(add, services)
     app.url_value_preprocessor(_take_language)
 
 

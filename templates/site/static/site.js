@@ -25,6 +25,9 @@
   const swap = (fresh) => {
     const newer = fresh.querySelector("main[data-live]");
     if (!newer) return;
+    // Nothing new on this very page: what the reader has unfolded or is reading stays untouched.
+    if (fresh.documentElement.dataset.version === document.documentElement.dataset.version
+      && Boolean(fresh.querySelector(".blind")) === Boolean(document.querySelector(".blind"))) return;
     const unfolded = new Set([...document.querySelectorAll("main details[open][id]")].map((one) => one.id));
     const keptVerdict = document.querySelector("main > .verdict"), newVerdict = newer.querySelector(":scope > .verdict");
     const here = document.querySelector("main[data-live]");
