@@ -104,10 +104,10 @@ def _serve_page(settings: Settings, ctx: Context, running: Running) -> Publisher
 def public_page(settings: Settings, ctx: Context) -> tuple[FastPath, Publisher]:
     """What a WSGI server serves to the public, and the publisher that keeps its files up to date."""
     site = create_public_site(settings, ctx)
-    publisher = Publisher(ctx.db, site.wsgi_app, settings.public_dir, ctx.now)
+    publisher = Publisher(ctx.db, site.wsgi_app, settings.public_dir, ctx.now, look=settings.websub_hub)
     fast = FastPath(
         site, settings.public_dir, threads=settings.threads, hsts=settings.hsts, now=ctx.now, want=publisher.want,
-        may_ask=settings.browser_test_url,
+        hub=settings.websub_hub,
     )
     return fast, publisher
 

@@ -6,7 +6,6 @@ What is watched and shown lives in wallet.yaml, not here. A secret may come from
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,13 +43,6 @@ def _seconds(raw: str) -> float:
     if value <= 0:
         raise ValueError(raw)
     return value
-
-
-def _probe_address(raw: str) -> str:
-    """An address that becomes part of a header and is asked by readers' browsers: https, or http on this machine for trials."""
-    if raw and not re.fullmatch(r"(https://[a-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?(/[A-Za-z0-9/._~-]*)?", raw):
-        raise ValueError(raw)
-    return raw
 
 
 SETTINGS: tuple[Row, ...] = (
@@ -155,11 +147,11 @@ SETTINGS: tuple[Row, ...] = (
         "Days that hourly figures are kept. Daily uptime is kept for ever.",
     ),
     Row(
-        "browser_test_url",
-        "STATUSPAGE_BROWSER_TEST_URL",
+        "websub_hub",
+        "STATUSPAGE_WEBSUB_HUB",
         "",
-        _probe_address,
-        "Address of the wallet (https) that readers' browsers may ask on /check, to tell their network from us. Empty: none.",
+        str,
+        "Address of a WebSub hub: feeds name it, and it is told of every feed that changed. Empty: readers poll.",
     ),
     Row(
         "hsts",
@@ -196,7 +188,7 @@ class Settings:
     drain_s: float
     raw_days: int
     block_days: int
-    browser_test_url: str
+    websub_hub: str
     hsts: bool
 
     @property

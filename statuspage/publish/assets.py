@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from statuspage.templating_root import root
 
@@ -63,10 +64,12 @@ def find(name: str, color: str) -> tuple[Asset, bool] | None:
 
 @cache
 def look_hash() -> str:
-    """Hash of every template, asset and translation: when it changes, pages are rendered anew."""
+    """Hash of every template, asset, translation and line of code that makes a page: when it changes, all is rendered anew."""
     digest = hashlib.sha256()
-    for folder in ("site", "translations", "notices"):
-        for path in sorted((root() / folder).rglob("*")):
-            if path.is_file():
+    here = Path(__file__).parent
+    folders = [*(root() / name for name in ("site", "translations", "notices")), here, here.parent / "web" / "site"]
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
                 digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -21,7 +21,7 @@ import brotli  # type: ignore[import-untyped]
 
 PAGES = "pages"
 _SMALL = 600  # bytes below which compression saves nothing on the wire
-_KNOWN = re.compile(r"(?:/[A-Za-z0-9_~-]+)*(?:/|\.(?:json|rss|atom|css|js|svg))?")
+_KNOWN = re.compile(r"(?:/\.well-known)?(?:/[A-Za-z0-9_~-]+)*(?:/|\.(?:json|rss|atom|ics|css|js|svg|txt))?")
 _BROTLI_QUALITY, _GZIP_LEVEL = 5, 6
 _ENDINGS = {".br": ".br", ".gz": ".gz"}
 
@@ -52,11 +52,15 @@ def path_of(name: str) -> str | None:
 
 @dataclass
 class Manifest:
-    """`seq`: every change up to it is on disk. `pending`: still to be rendered. `look`, `day`: for which all was rendered."""
+    """`seq`: every change up to it is on disk. `pending`: still to be rendered. `look`, `day`: for which all was rendered.
+
+    `url`: the page's public address, for headers that must name it.
+    """
 
     seq: int = 0
     look: str = ""
     day: str = ""
+    url: str = ""
     languages: list[str] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
 
@@ -88,8 +92,8 @@ class Folder:
         self.pages.mkdir(parents=True, exist_ok=True)
         self._replace(self.root / "manifest.json", json.dumps(asdict(manifest), separators=(",", ":")).encode())
 
-    def write(self, bodies: dict[str, bytes]) -> int:
-        """Write files (name -> bytes) with their compressed forms; how many had changed. Unchanged ones are left alone."""
+    def write(self, bodies: dict[str, bytes]) -> list[str]:
+        """Write files (name -> bytes) with their compressed forms; names of those that had changed. The others are left alone."""
         changed = {name: body for name, body in bodies.items() if not self._is_written(name, body)}
         jobs: list[tuple[Path, bytes]] = []
         for name, body in changed.items():
@@ -103,7 +107,7 @@ class Folder:
                     path.with_name(path.name + ending).unlink(missing_ok=True)
         list(self._pool.map(lambda job: self._replace(*job), jobs))
         self._digests.update({name: hashlib.sha256(body).digest() for name, body in changed.items()})
-        return len(changed)
+        return list(changed)
 
     def _is_written(self, name: str, body: bytes) -> bool:
         endings = ("", *_ENDINGS) if len(body) >= _SMALL else ("",)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -19,8 +19,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from statuspage import clock
-from statuspage.publish import assets, urls
-from statuspage.publish.files import Folder, Manifest, name_of
+from statuspage.publish import assets, documents, urls
+from statuspage.publish.files import Folder, Manifest, name_of, path_of
 from statuspage.publish.snapshot import Snapshot, using
 from statuspage.publish.urls import Wanted
 from statuspage.store import public
@@ -37,7 +37,10 @@ MOST_WANTED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What one cycle did. `seq`: the newest change that is on disk. `pending`: paths left for the next cycles."""
+    """What one cycle did. `seq`: the newest change that is on disk. `pending`: paths left for the next cycles.
+
+    `feeds`: public addresses of the feeds whose bytes are new.
+    """
 
     rendered: int = 0
     written: int = 0
@@ -45,18 +48,22 @@ class Counts:
     failed: int = 0
     pending: int = 0
     seq: int = 0
+    feeds: tuple[str, ...] = ()
 
 
 class Publisher:
     """Renders what changed through `site` (a WSGI application, called without a socket) into `folder`. Use from one thread.
 
-    `now` is the wall clock that pages show.
+    `now` is the wall clock that pages show. `look` names what else than templates all pages depend on: a setting, say.
     """
 
-    def __init__(self, db: Database, site: Site, folder: Path, now: Callable[[], datetime] = clock.now) -> None:
+    def __init__(
+        self, db: Database, site: Site, folder: Path, now: Callable[[], datetime] = clock.now, *, look: str = ""
+    ) -> None:
         self._db = db
         self._site = site
         self._now = now
+        self._also = look
         self._folder = Folder(folder)
         self._manifest: Manifest | None = None
         self._as_of = self._lived = float("-inf")
@@ -111,20 +118,27 @@ class Publisher:
         # What failed is tried again every minute: the change as such counts as published, or one bad page would hold the
         # sequence back for ever.
         manifest.seq, manifest.languages = change.seq, list(held.view.page.languages)
-        manifest.look, manifest.day = assets.look_hash(), _day(held)
+        manifest.look, manifest.day, manifest.url = self._look(), _day(held), held.view.page.url
         manifest.pending = later
         self._folder.save_manifest(manifest)
         if later:
             self._background(held, manifest, tally)
-        return Counts(tally.rendered, tally.written, tally.removed, tally.failed, len(manifest.pending), manifest.seq)
+        return Counts(tally.rendered, tally.written, tally.removed, tally.failed, len(manifest.pending), manifest.seq,
+                      tuple(f"{manifest.url}{path}" for path in tally.feeds))  # fmt: skip
+
+    def _look(self) -> str:
+        return assets.look_hash() + self._also
 
     def _wanted(self, held: Snapshot, manifest: Manifest, change: public.Change) -> Wanted:
         """Everything to render in this cycle. A higher rank (lower number) wins where several reasons name a path."""
         with self._lock:
             asked, self._asked = self._asked, set()
         reasons = [urls.background((*manifest.pending, *sorted(asked))), urls.dependents(held, change)]
-        if manifest.look != assets.look_hash():
-            reasons += [urls.background(self._folder.known()), urls.everything(held.view)]
+        if change.page or any(urls.notice_of(held, public_id) is None for public_id in change.notices):
+            # Also of a component that was removed, or of a notice withdrawn from feeds that only it could have named.
+            reasons.append(urls.background(filter(documents.depends_on_page, self._folder.known())))
+        if manifest.look != self._look():
+            reasons += [urls.background(self._folder.known()), urls.everything(held)]
         if manifest.day != _day(held):
             reasons.append(urls.of_day(held.view))
         if time.monotonic() - self._as_of >= AS_OF_S:
@@ -169,7 +183,9 @@ class Publisher:
                     self._failed.add(path)
                     LOG.error("page %s could not be rendered (%d); the one on disk stays", path, code)
                     tally.failed += 1
-        tally.written += self._folder.write(bodies)
+        changed = self._folder.write(bodies)
+        tally.written += len(changed)
+        tally.feeds += [path for path in map(path_of, changed) if path and documents.is_feed(path)]
 
 
 @dataclass
@@ -178,6 +194,7 @@ class _Tally:
     written: int = 0
     removed: int = 0
     failed: int = 0
+    feeds: list[str] = field(default_factory=list)
 
 
 def _day(held: Snapshot) -> str:

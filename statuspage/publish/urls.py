@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from statuspage.publish import assets
-from statuspage.publish import pages as people
+from statuspage.publish import assets, documents
 from statuspage.publish.api import DOCUMENTS
 from statuspage.publish.snapshot import Snapshot
 from statuspage.store import public
@@ -16,7 +15,6 @@ LIVE = "/live.json"
 # Ranks: what a cycle writes first. Everything up to JSON goes out with the change itself; the rest follows, hottest first.
 ASSETS, PAGES, JSON, BACKGROUND = 0, 1, 2, 3
 MOST_URGENT = 20  # notices of one change; an import of a thousand must not hold up the news
-_FEEDS = ("history.atom", "history.rss")
 _WORDS = ("/uptime", "/verify")
 
 Wanted = dict[str, int]  # path -> rank
@@ -26,20 +24,22 @@ def is_published(path: str) -> bool:
     """Whether `path` is one of those that become files. Forms, redirects and health never do."""
     if path == LIVE or path.startswith(("/api/v2/", "/static/", "/log/")) or path in {"/log.json", "/key.json"}:
         return True
+    if documents.is_feed(path):
+        return True
     inner = path[1:].partition("/")[2]
     return any(_is_page(f"/{part}") for part in (path[1:], inner))
 
 
 def _is_page(path: str) -> bool:
-    known = {"/", "/history", "/history.rss", "/history.atom", *_WORDS}
-    return path in known or path.startswith(("/history/", "/incidents/", "/components/")) or people.is_page(path)
+    known = {"/", "/history", *_WORDS}
+    return path in known or path.startswith(("/history/", "/incidents/", "/components/"))
 
 
 def has_twin(path: str) -> bool:
     """Whether `path` says that something works, and must stop saying so once we cannot see. Feeds and the log are records."""
     if path.startswith("/api/") or path == LIVE:
         return True
-    return not path.startswith(("/static/", "/log")) and not path.endswith((".rss", ".atom", ".json"))
+    return not path.startswith(("/static/", "/log")) and not path.endswith((".rss", ".atom", ".json", ".ics"))
 
 
 def hot(view: PublicView) -> Wanted:
@@ -47,7 +47,6 @@ def hot(view: PublicView) -> Wanted:
     wanted: Wanted = {}
     for language in view.page.languages:
         wanted[f"/{language}/"] = PAGES
-        wanted.update(dict.fromkeys((f"/{language}/{feed}" for feed in _FEEDS), JSON))
     wanted.update(dict.fromkeys((f"/api/v2/{name}.json" for name in DOCUMENTS), JSON))
     return wanted
 
@@ -61,8 +60,9 @@ def fixed(view: PublicView) -> Wanted:
     return wanted
 
 
-def of_notice(view: PublicView, notice: NoticeView) -> Wanted:
-    """The pages of one notice, and those that list it."""
+def of_notice(held: Snapshot, notice: NoticeView) -> Wanted:
+    """The pages of one notice, and what lists it."""
+    view = held.view
     month = public.month_of(notice.started_at, view.page.time_zone)
     wanted: Wanted = {f"/api/v2/incidents/{notice.public_id}.json": JSON, "/log.json": JSON}
     wanted.update({f"/log/{update.signature.n}": JSON for update in notice.updates if update.signature})
@@ -70,18 +70,14 @@ def of_notice(view: PublicView, notice: NoticeView) -> Wanted:
         wanted[f"/{language}/incidents/{notice.public_id}"] = PAGES
         wanted[f"/{language}/history"] = PAGES
         wanted[f"/{language}/history/{month}"] = PAGES
-    wanted |= dict.fromkeys(people.in_languages(view, people.of_notice(view, notice)), PAGES)
     for component_id in notice.component_ids:
         if component_id in view.by_id:
-            wanted.update(_component(view, component_id, feeds=True))
-    return wanted
+            wanted.update(_component(view, component_id))
+    return background(documents.feeds_of(held, notice)) | wanted | dict.fromkeys(documents.feeds_now(held), JSON)
 
 
-def _component(view: PublicView, component_id: str, *, feeds: bool) -> Wanted:
-    paths = ["", *(f"/{feed}" for feed in _FEEDS)] if feeds else [""]
-    return {
-        f"/{language}/components/{component_id}{path}": BACKGROUND for language in view.page.languages for path in paths
-    }
+def _component(view: PublicView, component_id: str) -> Wanted:
+    return {f"/{language}/components/{component_id}": BACKGROUND for language in view.page.languages}
 
 
 def dependents(held: Snapshot, change: Change) -> Wanted:
@@ -89,22 +85,29 @@ def dependents(held: Snapshot, change: Change) -> Wanted:
     view = held.view
     wanted: Wanted = {}
     if change.page:
-        wanted |= everything(view)
+        wanted |= everything(held)
     if change.page or change.notices or change.components:
         wanted |= hot(view)
-    wanted |= dict.fromkeys(people.in_languages(view, people.of_components(view, change.components)), PAGES)
     for component_id in change.components:
         # Also one that is gone: its page must go too.
-        wanted |= _component(view, component_id, feeds=False)
+        wanted |= _component(view, component_id)
     for index, public_id in enumerate(change.notices):
         notice = notice_of(held, public_id)
         if notice is not None:
-            pages = of_notice(view, notice)
+            pages = of_notice(held, notice)
             wanted |= pages if index < MOST_URGENT else background(path for path in pages if path not in wanted)
         else:
-            wanted |= {f"/{language}/incidents/{public_id}": PAGES for language in view.page.languages}
-            wanted[f"/api/v2/incidents/{public_id}.json"] = JSON
+            wanted |= of_withdrawn(held, public_id)
     return wanted
+
+
+def of_withdrawn(held: Snapshot, public_id: str) -> Wanted:
+    """What a notice that is public no more must leave, apart from the feeds on disk: where it was listed only it knew."""
+    wanted = dict.fromkeys(documents.feeds_now(held), JSON)
+    for language in held.view.page.languages:
+        page = f"/{language}/incidents/{public_id}"
+        wanted |= {page: PAGES, f"{page}/calendar.ics": PAGES}
+    return wanted | {f"/api/v2/incidents/{public_id}.json": JSON}
 
 
 def notice_of(held: Snapshot, public_id: str) -> NoticeView | None:
@@ -112,25 +115,26 @@ def notice_of(held: Snapshot, public_id: str) -> NoticeView | None:
     return held.remember(("notice", public_id), lambda: public.load_notice(held.conn, public_id))
 
 
-def everything(view: PublicView) -> Wanted:
+def everything(held: Snapshot) -> Wanted:
     """What a new page, a new look or a new day renders anew, apart from what is on disk already."""
-    wanted = fixed(view) | hot(view)
+    view = held.view
+    wanted = background(documents.feeds_of_page(held)) | fixed(view) | hot(view)
     for language in view.page.languages:
         wanted[f"/{language}/history"] = BACKGROUND
     for component in view.components:
-        wanted |= _component(view, component.id, feeds=True)
+        wanted |= _component(view, component.id)
     for notice in (*view.open, *view.active, *view.upcoming):
-        wanted |= of_notice(view, notice)
+        wanted |= of_notice(held, notice)
     for notice in view.past:
-        wanted |= dict.fromkeys(of_notice(view, notice), BACKGROUND)
-    return hot(view) | background(people.in_languages(view, people.everything(view))) | wanted | fixed(view)
+        wanted |= background(of_notice(held, notice))
+    return hot(view) | wanted | fixed(view)
 
 
 def of_day(view: PublicView) -> Wanted:
     """What a new local day renders anew: bars shift, "since 13:20" gets its date."""
-    wanted = background(people.in_languages(view, people.everything(view))) | hot(view)
+    wanted = hot(view)
     for component in view.components:
-        wanted |= _component(view, component.id, feeds=False)
+        wanted |= _component(view, component.id)
     for language in view.page.languages:
         wanted[f"/{language}/history"] = BACKGROUND
     for notice in (*view.open, *view.active):

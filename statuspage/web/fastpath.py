@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from statuspage import clock, i18n, templating
+from statuspage.publish.documents import is_feed
+from statuspage.publish.feeds import TYPES, links
 from statuspage.publish.files import Folder, name_of
 from statuspage.publish.urls import is_published
 from statuspage.store.pages import NOTHING_APPLIED
@@ -40,7 +42,7 @@ _HOT, _HOT_KEY = 2048, 300  # answers remembered; characters of a request's head
 _TYPES = {
     ".html": "text/html; charset=utf-8", ".json": "application/json; charset=utf-8", ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".rss": "application/rss+xml; charset=utf-8",
-    ".atom": "application/atom+xml; charset=utf-8",
+    ".atom": "application/atom+xml; charset=utf-8", ".ics": "text/calendar; charset=utf-8", ".txt": "text/plain; charset=utf-8",
 }  # fmt: skip
 # Pages whose query changes what they say; everywhere else a query (utm_source, a cache buster) means nothing.
 _WITH_QUERY = ("/history",)
@@ -62,13 +64,12 @@ class FastPath:
 
     def __init__(
         self, site: Callable[[Environ, Start], Iterable[bytes]], folder: Path, *, threads: int = 12, hsts: bool = False,
-        may_ask: str = "",
-        want: Callable[[str], None] = lambda _path: None, now: Callable[[], datetime] = clock.now,
+        hub: str = "", want: Callable[[str], None] = lambda _path: None, now: Callable[[], datetime] = clock.now,
     ) -> None:  # fmt: skip
         self._site = site
         self._folder = Folder(folder)
         self._pages = str(self._folder.pages)
-        self._hsts, self._may_ask = hsts, may_ask
+        self._hsts, self._hub = hsts, hub
         self._want = want
         self._eyes = Eyes(self._folder, now)
         self._room = threading.BoundedSemaphore(max(1, threads - KEPT_FREE))
@@ -129,7 +130,10 @@ class FastPath:
                 body = source.read()
         except OSError:
             return None
-        return self._keep(key, _page(path, name, ending, body, stamp, security(path, hsts=self._hsts, may_ask=self._may_ask)))
+        page = _page(path, name, ending, body, stamp, security(path, hsts=self._hsts))
+        if self._hub and is_feed(path):
+            page.headers.append(("Link", links(self._eyes.url, path, self._hub)))
+        return self._keep(key, page)
 
     def _keep(self, key: tuple[str, str], page: Page) -> Page:
         with self._lock:
@@ -192,6 +196,7 @@ class Eyes:
         self._looked = float("-inf")
         self._seen = ""
         self._seen_at = time.monotonic()
+        self.url = ""  # the page's public address
         self._languages: tuple[str, ...] = NOTHING_APPLIED.languages
         self._blind = False
 
@@ -203,8 +208,8 @@ class Eyes:
         return self._languages, self._blind
 
     def _look(self) -> None:
-        found = self._folder.load_manifest().languages
-        self._languages = tuple(found) or NOTHING_APPLIED.languages
+        manifest = self._folder.load_manifest()
+        self.url, self._languages = manifest.url, tuple(manifest.languages) or NOTHING_APPLIED.languages
         try:
             checked = str(json.loads(self._live.read_bytes()).get("checked_at") or "")
         except (OSError, ValueError):
@@ -229,6 +234,7 @@ def _page(
     etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     vary = "Accept-Encoding, Accept-Language" if is_html else "Accept-Encoding"
     kind = _TYPES[".json"] if path.startswith("/log/") else _TYPES.get("." + name.rsplit(".", 1)[-1], "text/plain")
+    kind = TYPES["json"] if name.endswith(".json") and is_feed(path) else kind
     common = [("ETag", etag), ("Vary", vary), ("Cache-Control", cache_control(path)), *safe]
     headers = [("Content-Type", kind), ("Content-Length", str(len(body))), *common]
     if ending:
@@ -266,13 +272,13 @@ def _endings(accepted: str) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def _with_language(path: str, languages: tuple[str, ...], header: str) -> str:
     """The path with the language it is published under. Feeds without one are in the default language for everybody."""
-    if path.startswith(("/api/", "/static/", "/log")) or path.endswith(".json"):
-        return path
     first = path[1:].partition("/")[0]
     if first in languages:
         return path
-    if path.endswith((".rss", ".atom")):
+    if is_feed(path):
         return f"/{languages[0]}{path}"
+    if path.startswith(("/api/", "/static/", "/log")) or path.endswith((".json", ".svg", ".txt", ".js")):
+        return path
     return f"/{i18n.negotiate(header, languages)}{path}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from probes import guard
 from probes.engine import Engine
 from probes.result import CheckResult
 from probes.secrets_at_use import Vault
@@ -13,7 +14,7 @@ from statuspage.actions import heartbeats
 from statuspage.actions.context import Context
 from statuspage.channels.console import Printer
 from statuspage.channels.registry import Services
-from statuspage.channels.safehttp import Sessions
+from statuspage.channels.safehttp import GuardedSession, Sessions
 from statuspage.publish.publisher import Publisher
 from statuspage.settings import Settings
 from statuspage.worker import publisher as publishing
@@ -21,7 +22,8 @@ from statuspage.worker.checker import Checker, EngineLike
 from statuspage.worker.deliverer import Deliverer
 from statuspage.worker.election import election
 from statuspage.worker.loops import Loop
-from statuspage.worker.scheduler import Scheduler
+from statuspage.worker.scheduler import OPERATORS_OWN, Scheduler
+from statuspage.worker.websub import Hub
 
 
 def loops(settings: Settings, ctx: Context, publisher: Publisher | None, *, probing: bool) -> list[Loop]:
@@ -30,7 +32,10 @@ def loops(settings: Settings, ctx: Context, publisher: Publisher | None, *, prob
     if publisher:
         published = threading.Event()
         ctx.db.on_commit(published.set)
-        found.append(Loop("publisher", lambda stop: publishing.run(ctx, publisher, stop, published)))
+        hub = Hub(settings.websub_hub, GuardedSession(guard.operator_policy(OPERATORS_OWN)), ctx.now)
+        found.append(Loop("publisher", lambda stop: publishing.run(ctx, publisher, stop, published, hub.tell)))
+        if settings.websub_hub:
+            found.append(Loop("websub", hub.run))
     if probing:
         said = threading.Event()
         ctx.db.on_commit(said.set)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterable
 from contextlib import closing
 
 from statuspage.actions import heartbeats
@@ -21,13 +22,21 @@ BEAT_S = 10.0
 RETRY_S = 1.0
 
 
-def run(ctx: Context, publisher: Publisher, stop: threading.Event, wake: threading.Event) -> None:
-    """Publish until `stop`. `wake` is set by commits of this process. The heartbeat is written after cycles that worked."""
+def run(
+    ctx: Context, publisher: Publisher, stop: threading.Event, wake: threading.Event,
+    tell: Callable[[Iterable[str]], None] = lambda _addresses: None,
+) -> None:  # fmt: skip
+    """Publish until `stop`. `wake` is set by commits of this process. The heartbeat is written after cycles that worked.
+
+    `tell` is handed the addresses of feeds that changed, once they are on disk. It must not block.
+    """
     beaten = float("-inf")
     with closing(watch(ctx.db)) as commits:
         while not stop.is_set():
             try:
                 counts = publisher.run_once()
+                if counts.feeds:
+                    tell(counts.feeds)
                 if time.monotonic() - beaten >= BEAT_S:
                     heartbeats.beat(ctx.db, "publisher", ctx.now())
                     beaten = time.monotonic()

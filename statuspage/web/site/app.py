@@ -15,9 +15,9 @@ from statuspage.errors import NotFound as NothingThere
 from statuspage.i18n import LOCALES
 from statuspage.publish.urls import is_published
 from statuspage.store.pages import NOTHING_APPLIED
-from statuspage.web.site import data, pages
+from statuspage.web.site import data, feeds, pages
 from statuspage.web.site.context import base, html
-from statuspage.web.site.headers import CACHE_NEVER, cache_control, security
+from statuspage.web.site.headers import CACHE_NEVER, cache_control, is_data, security
 from statuspage.web.site.services import Services
 
 
@@ -37,6 +37,7 @@ def create_site(services: Services) -> Flask:
     app.url_map.merge_slashes = False  # //evil.example/ is a 404, not a redirect
     pages.register(app, services)
     data.register(app, services)
+    feeds.register(app, services)
     app.register_error_handler(HTTPException, lambda error: _refuse(services, error.code or 500, error))
     app.register_error_handler(NothingThere, lambda _: _refuse(services, 404, NotFound()))
     app.register_error_handler(Unavailable, lambda _: _refuse(services, 503, None))
@@ -51,7 +52,7 @@ def _refuse(services: Services, code: int, error: HTTPException | None) -> Respo
         # Werkzeug builds the address from the Host header; only its path is ours.
         target = urlsplit(getattr(error, "new_url", "/"))
         return Response(status=code, headers={"Location": urlunsplit(("", "", target.path, target.query, ""))})
-    if request.path.startswith("/api/") or request.path.endswith((".json", ".rss", ".atom")) or request.path.startswith("/log/"):
+    if is_data(request.path):
         return data.answer({"error": _MESSAGES.get(code, "request refused"), "status": code}, code)
     template = "404.html" if code == 404 else "busy.html"
     try:
@@ -66,9 +67,7 @@ _MESSAGES = {404: "not found", 405: "method not allowed", 413: "too large", 503:
 
 def _finish(services: Services, response: Response) -> Response:
     """Headers of every answer, and conditional requests for those that may be kept."""
-    for name, value in security(
-        request.path, hsts=services.settings.hsts, may_ask=services.settings.browser_test_url
-    ):
+    for name, value in security(request.path, hsts=services.settings.hsts):
         response.headers.setdefault(name, value)
     public = request.method in {"GET", "HEAD"} and response.status_code == 200 and is_published(request.path)
     known = response.headers.get("Cache-Control")

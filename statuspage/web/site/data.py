@@ -1,22 +1,21 @@
-"""What machines read: Statuspage's JSON, feeds, live.json, the signed log, keys, health, assets."""
+"""What machines read: Statuspage's JSON, live.json, the signed log, keys, health, assets."""
 
 from __future__ import annotations
 
 import json
 from datetime import timedelta
 
-from flask import Flask, Response, abort, g
+from flask import Flask, Response, abort
 
 from statuspage.clock import iso
 from statuspage.errors import Unavailable
-from statuspage.publish import api, assets, feeds
+from statuspage.publish import api, assets
 from statuspage.store import notices, public
 from statuspage.web.site.context import snapshot, version
 from statuspage.web.site.services import Services
 
 SILENT = timedelta(seconds=90)  # a loop that has not reported for so long is taken for dead
 _LOG_PAGE = 1000
-_FEED_TYPES = {"rss": "application/rss+xml; charset=utf-8", "atom": "application/atom+xml; charset=utf-8"}
 
 
 def register(app: Flask, services: Services) -> None:
@@ -24,11 +23,6 @@ def register(app: Flask, services: Services) -> None:
     for name, build in api.DOCUMENTS.items():
         app.add_url_rule(f"/api/v2/{name}.json", f"api_{name}", lambda build=build: document(services, build))
     app.add_url_rule("/api/v2/incidents/<public_id>.json", "api_incident", lambda public_id: incident(services, public_id))
-    for form in ("rss", "atom"):
-        for rule, name in ((f"/history.{form}", "feed"), (f"/components/<component_id>/history.{form}", "component_feed")):
-            view = lambda component_id=None, form=form: feed(services, form, component_id)  # noqa: E731 - bound in a loop
-            app.add_url_rule(rule, f"{name}_{form}", view)
-            app.add_url_rule(f"/<lang:language>{rule}", f"{name}_{form}_in", view)
     app.add_url_rule("/live.json", "live", lambda: live(services))
     app.add_url_rule("/log.json", "log", lambda: log(services))
     app.add_url_rule("/log/<int:n>", "log_entry", lambda n: log_entry(services, n))
@@ -56,15 +50,6 @@ def incident(services: Services, public_id: str) -> Response:
         if found is None:
             abort(404)
         return answer(api.document(held.view, incident=api.incident(held.view, found)))
-
-
-def feed(services: Services, form: str, component_id: str | None) -> Response:
-    """A feed; without a language in the path it is in the page's default one, whatever the reader's browser asks for."""
-    with snapshot(services) as held:
-        if component_id is not None and component_id not in held.view.by_id:
-            abort(404)
-        language = g.language or held.view.page.default_language
-        return Response(feeds.feed(held.view, language, form, component_id=component_id), content_type=_FEED_TYPES[form])
 
 
 def live(services: Services) -> Response:

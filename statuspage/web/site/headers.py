@@ -44,7 +44,7 @@ _CHECK = re.compile(r"(/[A-Za-z-]{2,10})?/check(/[a-z_]*)?")
 
 def is_data(path: str) -> bool:
     """Whether `path` is for machines: JSON, feeds, the log."""
-    return path.endswith((".json", ".rss", ".atom", ".svg")) or path.startswith(("/api/", "/log/"))
+    return path.endswith((".json", ".rss", ".atom", ".ics", ".svg", ".txt")) or path.startswith(("/api/", "/log/"))
 
 
 def security(path: str, *, hsts: bool, may_ask: str = "") -> list[tuple[str, str]]:
