@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from probes import agent, guard
+from probes import agent, guard, view
 from probes.options import duration_s
 from probes.registry import PROBES
 from probes.result import CheckResult
@@ -23,7 +23,6 @@ from probes.spec import ProbeSpec
 from probes.transfer import Client
 
 _EXIT = {"up": 0, "degraded": 1, "down": 1, "unknown": 3}
-_PHASES = ("dns", "connect", "tls", "send", "first_byte", "body", "total")
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -95,30 +94,6 @@ async def run_once(spec: ProbeSpec, *, detail: bool = True) -> CheckResult:
         await client.close()
 
 
-def _lines(spec: ProbeSpec, result: CheckResult) -> list[str]:
-    evidence = dict(result.evidence)
-    lines = [f"{spec.kind} {spec.target}"]
-    for name in ("resolved", "dialled"):
-        value = evidence.pop(name, None)
-        if value:
-            lines.append(f"  {name:12}{', '.join(value) if isinstance(value, list) else value}")
-    phases = [f"{name} {result.phases[name]:.1f}" for name in _PHASES if name in result.phases]
-    lines.append(f"  {'phases ms':12}{', '.join(phases)}")
-    for name, mark in (("request", ">"), ("response", "<")):
-        lines += [f"  {mark} {line}" for line in evidence.pop(name, [])]
-    assertions = evidence.pop("assertions", [])
-    for name, value in evidence.items():
-        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        lines.append(f"  {name:12}{shown}")
-    for each in assertions:
-        lines.append(
-            f"  {'ok  ' if each['ok'] else 'FAIL'} {each['what']}" + (f": {each['found']}" if each["found"] else "")
-        )
-    verdict = f"{result.outcome} in {result.duration_ms:.1f} ms"
-    lines.append(verdict if result.error_class is None else f"{verdict}: {result.error_class}: {result.message}")
-    return lines
-
-
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     arguments = _arguments(argv)
@@ -131,7 +106,7 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     result = asyncio.run(run_once(spec))
-    text = json.dumps(result.to_json(), ensure_ascii=False) if arguments.json else "\n".join(_lines(spec, result))
+    text = json.dumps(result.to_json(), ensure_ascii=False) if arguments.json else "\n".join(view.lines(spec, result))
     sys.stdout.write(text + "\n")
     return _EXIT[result.outcome]
 

@@ -214,7 +214,7 @@ async def check(spec: ProbeSpec, run: Run) -> CheckResult:
     run.phases = next((place.phases for place, each in zip(places, records, strict=True) if each.role == "own"), {})
     run.evidence |= {**verdict.to_json(), "component_status": component_status_of(verdict)}
     run.evidence["endpoints"] = [
-        _shown(record, {"phases": place.phases, **place.evidence}, detail=run.detail) for record, place in zip(records, places, strict=True)
+        _shown(record, place, detail=run.detail) for record, place in zip(records, places, strict=True)
     ]
     return _conclude(spec, run, verdict, records)
 
@@ -230,10 +230,12 @@ async def _read(read: Reader, family: str, endpoint: Endpoint, place: Run) -> Re
     return replace(record, **facts)
 
 
-def _shown(record: Record, evidence: dict[str, Any], *, detail: bool) -> dict[str, Any]:
-    """One endpoint's record, with what its transfer left behind when it failed."""
-    left = {name: evidence[name] for name in ("status", "retry_after", "dialled", "body") if name in evidence}
-    return record.to_json() | (evidence if detail else {} if record.ok else left)
+def _shown(record: Record, place: Run, *, detail: bool) -> dict[str, Any]:
+    """One endpoint's record, with what its transfers left behind when they failed or when everything is asked for."""
+    if detail:
+        return record.to_json() | {"phases": place.phases} | place.evidence
+    left = () if record.ok else ("status", "retry_after", "dialled", "body")
+    return record.to_json() | {name: place.evidence[name] for name in left if name in place.evidence}
 
 
 def _conclude(spec: ProbeSpec, run: Run, verdict: Verdict, records: list[Record]) -> CheckResult:

@@ -212,6 +212,8 @@ class Engine:
         heapq.heappush(self._heap, (due, self._sequence, entry.version, entry))
 
     def _hurry(self, entry: Entry) -> None:
+        """Run an entry by hand: at once, with everything it sees."""
+        entry.run.detail = True
         if entry.running:
             entry.again = True
         else:
@@ -233,7 +235,7 @@ class Engine:
         while heap and heap[0][0] <= now:
             _, _, version, entry = heapq.heappop(heap)
             if version == entry.version and not entry.removed and not entry.running:
-                entry.running = True
+                entry.running, entry.again = True, False
                 self._admit(entry)
         self._arm()
 
@@ -291,16 +293,14 @@ class Engine:
                 hold_s = bounded(run.retry_after_s, is_failing=result.outcome != "unknown")
                 due, missed = entry.next_due(started, time.monotonic(), confirming=confirming, hold_s=hold_s)
                 self._counts["missed"] += missed
-                if entry.again:
-                    entry.again, due = False, time.monotonic()
-                self._push(entry, due)
+                self._push(entry, time.monotonic() if entry.again else due)
         finally:
             entry.running = False
             if entry.task is not None:
                 self._tasks.discard(entry.task)
                 entry.task = None
             self._release(entry)
-            run.phases, run.evidence = {}, {}
+            run.phases, run.evidence, run.detail = {}, {}, entry.again
             if self._heap and (self._timer is None or self._heap[0][0] < self._timer.when()):
                 self._arm()
 

@@ -216,11 +216,12 @@ def _note(step: Step, run: Run, began: float, phases: dict[str, float], done: li
     """Put the step's times into evidence and add them to those of the whole run."""
     run.phases.pop("total", None)
     took_ms = round((time.monotonic() - began) * 1000, 3)
-    done.append({"step": step.title, "status": run.evidence.get("status"), "ms": took_ms, "phases": run.phases})
+    told = run.evidence if run.detail else {"status": run.evidence.get("status")}
+    done.append({"step": step.title, "ms": took_ms, "phases": run.phases, **told})
     for name, value in run.phases.items():
         phases[name] = round(phases.get(name, 0.0) + value, 3)
     run.phases = phases
-    run.evidence = {"steps": done, **run.evidence}
+    run.evidence = {"steps": done, **({} if run.detail else run.evidence)}
 
 
 async def _take(step: Step, run: Run, captured: dict[str, str]) -> CheckResult:

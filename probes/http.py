@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from probes import expect, guard, resolve, retry_after, sign_in
+from probes import evidence, expect, guard, resolve, retry_after, sign_in
 from probes.expect import Assertion, Expectation
 from probes.options import (
     Option,
@@ -30,7 +30,7 @@ from probes.result import CheckResult
 from probes.run import Failed, Run, class_of_errno
 from probes.secrets_at_use import has_reference
 from probes.spec import ProbeSpec
-from probes.transfer import MAX_BODY, Request, Transfer, TransferError
+from probes.transfer import MAX_BODY, USER_AGENT, Request, Transfer, TransferError
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _EXCERPT = 500
@@ -365,22 +365,15 @@ def certificate_days(transfer: Transfer) -> float | None:
     return (soonest - datetime.now(UTC)).total_seconds() / _DAY_S
 
 
-_HIDDEN = ("authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key")
-
-
 def show(request: Request, transfer: Transfer, run: Run) -> None:
-    """Put both heads and the beginning of the body into evidence. Values of credential headers are never shown."""
-    sent = [_hidden(line) for line in request.headers]
+    """Put both heads and the beginning of the body into evidence. Values of credentials are never shown."""
+    ours = [f"Host: {request.url.authority}", f"User-Agent: {USER_AGENT}", "Accept: */*"]
+    sent = [evidence.header(line) for line in (*ours, *request.lines) if not line.endswith(":")]
     run.evidence["request"] = [f"{request.method} {_shown_url(run, request)}", *sent]
     received = [line.decode("latin-1").strip() for line in transfer.head]
-    run.evidence["response"] = [_hidden(line) for line in received if line][:40]
-    run.evidence["body"] = transfer.body[:_EXCERPT].decode("utf-8", "replace")
+    run.evidence["response"] = [evidence.header(line) for line in received if line][:40]
+    run.evidence["body"] = evidence.body(bytes(transfer.body[: 2 * _EXCERPT]), _EXCERPT)
 
 
 def _shown_url(run: Run, request: Request) -> str:
     return run.spec.target if has_reference(run.spec.target) else str(request.url)
-
-
-def _hidden(line: str) -> str:
-    name, colon, _ = line.partition(":")
-    return f"{name}: ***" if colon and name.strip().lower() in _HIDDEN else line

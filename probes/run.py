@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from probes import guard, resolve
+from probes import evidence, guard, resolve
 from probes.guard import Policy
 from probes.result import CheckResult, Outcome
 from probes.secrets_at_use import MissingSecret, Vault
@@ -91,6 +91,7 @@ class Run:
     def result(self, outcome: Outcome, error_class: str | None = None, message: str = "") -> CheckResult:
         """The result of this run, without secrets."""
         duration_ms = round((time.monotonic() - self.started) * 1000, 3)
+        shown = self.vault.mask_all(self.evidence)
         self.phases.setdefault("total", duration_ms)
         return CheckResult(
             self.spec.monitor_id,
@@ -100,7 +101,7 @@ class Run:
             error_class,
             self.vault.mask(message) if message else "",
             self.phases,
-            self.vault.mask_all(self.evidence),
+            shown if outcome == "up" or self.detail else evidence.fitted(shown),
             self.region,
             self.late_ms,
         )

@@ -100,7 +100,7 @@ def test_the_command_shows_addresses_heads_phases_assertions_and_verdict(serve, 
 
     assert done.returncode == 1
     for text in (
-        "dialled     127.0.0.1",
+        "dialled            127.0.0.1",
         "phases ms",
         f"> GET {server.url}",
         "< X-Version: 6",

@@ -173,3 +173,16 @@ def test_a_heartbeat_shows_its_address_to_those_who_may_act_and_what_it_heard(de
     assert "&lt;b&gt;disk full&lt;/b&gt;" in shown
     assert token not in to_viewer
     assert "disk full" in to_viewer
+
+
+def test_the_last_failures_of_a_monitor_keep_what_was_seen(desk):
+    desk.probe.sees("up", "transfers-api", times=3)
+    lin = desk.signed_in("lin")
+    before = len(re.findall("Everything it saw", lin.get("/monitors/transfers-api").text))
+    desk.probe.sees("down", "transfers-api", times=3)
+
+    shown = lin.get("/monitors/transfers-api").text
+
+    kept = re.findall(r"<details><summary>Everything it saw</summary><pre>([^<]*)</pre>", shown)
+    assert len(kept) == before + 1
+    assert all('"phases"' in each for each in kept)
