@@ -107,7 +107,7 @@ def public_page(settings: Settings, ctx: Context) -> tuple[FastPath, Publisher]:
     publisher = Publisher(ctx.db, site.wsgi_app, settings.public_dir, ctx.now, look=settings.websub_hub)
     fast = FastPath(
         site, settings.public_dir, threads=settings.threads, hsts=settings.hsts, now=ctx.now, want=publisher.want,
-        hub=settings.websub_hub,
+        may_ask=settings.browser_test_url, hub=settings.websub_hub,
     )
     return fast, publisher
 

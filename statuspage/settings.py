@@ -6,6 +6,7 @@ What is watched and shown lives in wallet.yaml, not here. A secret may come from
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,13 @@ def _seconds(raw: str) -> float:
     if value <= 0:
         raise ValueError(raw)
     return value
+
+
+def _probe_address(raw: str) -> str:
+    """An address that becomes part of a header and is asked by readers' browsers: https, or http on this machine for trials."""
+    if raw and not re.fullmatch(r"(https://[a-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?(/[A-Za-z0-9/._~-]*)?", raw):
+        raise ValueError(raw)
+    return raw
 
 
 SETTINGS: tuple[Row, ...] = (
@@ -154,6 +162,13 @@ SETTINGS: tuple[Row, ...] = (
         "Address of a WebSub hub: feeds name it, and it is told of every feed that changed. Empty: readers poll.",
     ),
     Row(
+        "browser_test_url",
+        "STATUSPAGE_BROWSER_TEST_URL",
+        "",
+        _probe_address,
+        "Address of the wallet (https) that readers' browsers may ask on /check, to tell their network from us. Empty: none.",
+    ),
+    Row(
         "hsts",
         "STATUSPAGE_HSTS",
         "",
@@ -189,6 +204,7 @@ class Settings:
     raw_days: int
     block_days: int
     websub_hub: str
+    browser_test_url: str
     hsts: bool
 
     @property

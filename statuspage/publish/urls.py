@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from statuspage.publish import assets, documents
+from statuspage.publish import pages as people
 from statuspage.publish.api import DOCUMENTS
 from statuspage.publish.snapshot import Snapshot
 from statuspage.store import public
@@ -32,7 +33,7 @@ def is_published(path: str) -> bool:
 
 def _is_page(path: str) -> bool:
     known = {"/", "/history", *_WORDS}
-    return path in known or path.startswith(("/history/", "/incidents/", "/components/"))
+    return path in known or path.startswith(("/history/", "/incidents/", "/components/")) or people.is_page(path)
 
 
 def has_twin(path: str) -> bool:
@@ -70,6 +71,7 @@ def of_notice(held: Snapshot, notice: NoticeView) -> Wanted:
         wanted[f"/{language}/incidents/{notice.public_id}"] = PAGES
         wanted[f"/{language}/history"] = PAGES
         wanted[f"/{language}/history/{month}"] = PAGES
+    wanted |= dict.fromkeys(people.in_languages(view, people.of_notice(view, notice)), PAGES)
     for component_id in notice.component_ids:
         if component_id in view.by_id:
             wanted.update(_component(view, component_id))
@@ -88,6 +90,7 @@ def dependents(held: Snapshot, change: Change) -> Wanted:
         wanted |= everything(held)
     if change.page or change.notices or change.components:
         wanted |= hot(view)
+    wanted |= dict.fromkeys(people.in_languages(view, people.of_components(view, change.components)), PAGES)
     for component_id in change.components:
         # Also one that is gone: its page must go too.
         wanted |= _component(view, component_id)
@@ -127,12 +130,12 @@ def everything(held: Snapshot) -> Wanted:
         wanted |= of_notice(held, notice)
     for notice in view.past:
         wanted |= background(of_notice(held, notice))
-    return hot(view) | wanted | fixed(view)
+    return hot(view) | background(people.in_languages(view, people.everything(view))) | wanted | fixed(view)
 
 
 def of_day(view: PublicView) -> Wanted:
     """What a new local day renders anew: bars shift, "since 13:20" gets its date."""
-    wanted = hot(view)
+    wanted = background(people.in_languages(view, people.everything(view))) | hot(view)
     for component in view.components:
         wanted |= _component(view, component.id)
     for language in view.page.languages:

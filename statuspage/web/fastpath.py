@@ -64,12 +64,13 @@ class FastPath:
 
     def __init__(
         self, site: Callable[[Environ, Start], Iterable[bytes]], folder: Path, *, threads: int = 12, hsts: bool = False,
+        may_ask: str = "",
         hub: str = "", want: Callable[[str], None] = lambda _path: None, now: Callable[[], datetime] = clock.now,
     ) -> None:  # fmt: skip
         self._site = site
         self._folder = Folder(folder)
         self._pages = str(self._folder.pages)
-        self._hsts, self._hub = hsts, hub
+        self._hsts, self._may_ask, self._hub = hsts, may_ask, hub
         self._want = want
         self._eyes = Eyes(self._folder, now)
         self._room = threading.BoundedSemaphore(max(1, threads - KEPT_FREE))
@@ -130,7 +131,7 @@ class FastPath:
                 body = source.read()
         except OSError:
             return None
-        page = _page(path, name, ending, body, stamp, security(path, hsts=self._hsts))
+        page = _page(path, name, ending, body, stamp, security(path, hsts=self._hsts, may_ask=self._may_ask))
         if self._hub and is_feed(path):
             page.headers.append(("Link", links(self._eyes.url, path, self._hub)))
         return self._keep(key, page)

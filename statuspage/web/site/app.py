@@ -67,7 +67,9 @@ _MESSAGES = {404: "not found", 405: "method not allowed", 413: "too large", 503:
 
 def _finish(services: Services, response: Response) -> Response:
     """Headers of every answer, and conditional requests for those that may be kept."""
-    for name, value in security(request.path, hsts=services.settings.hsts):
+    for name, value in security(
+        request.path, hsts=services.settings.hsts, may_ask=services.settings.browser_test_url
+    ):
         response.headers.setdefault(name, value)
     public = request.method in {"GET", "HEAD"} and response.status_code == 200 and is_published(request.path)
     known = response.headers.get("Cache-Control")
