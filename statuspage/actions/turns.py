@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -74,6 +74,12 @@ def _touched(book: Book, turned: Sequence[Turned]) -> set[str]:
             book.monitors[name].component_id for name in below if pivots.intersection(ancestors(name, book.parents))
         )
     return found
+
+
+def tell_regions(conn: Connection, book: Book, monitor_ids: Iterable[str], now: datetime) -> None:
+    """Tell the publisher where a region changed its view, which changes its component's page even where no verdict follows."""
+    found = {book.monitors[name].component_id: list[str]() for name in monitor_ids if len(book.regions.get(name, ())) > 1}
+    tell_publisher(conn, found, now)
 
 
 def tell_publisher(conn: Connection, changed: Mapping[str, list[str]], now: datetime) -> None:

@@ -143,9 +143,9 @@ class RegionView:
     mean_ms: float | None
 
     @property
-    def share(self) -> float | None:
-        """Share of checks that found it working, among those that could tell; None when none could."""
-        return self.good / self.checks if self.checks else None
+    def percent(self) -> int | None:
+        """Checks that found it working, in hundredths of a percent of those that could tell, floored; None when none could."""
+        return self.good * 10_000 // self.checks if self.checks else None
 
 
 _RANK = ("up", "unknown", "degraded", "down")

@@ -9,8 +9,9 @@ from flask import Blueprint
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as BaseResponse
 
-from statuspage.store import components, console, notices
+from statuspage.store import agents, components, console, notices
 from statuspage.store import monitors as monitor_store
+from statuspage.store.agents import Agent
 from statuspage.store.console import Watch
 from statuspage.store.notices import Notice
 from statuspage.web.console.respond import render, services
@@ -20,6 +21,7 @@ routes = Blueprint("now", __name__)
 SOON = timedelta(hours=1)
 LATE_DELIVERY = timedelta(minutes=2)
 SILENT = timedelta(seconds=90)  # the loops beat every few seconds; the public page turns blind at the same age
+AGENT_SILENT = timedelta(minutes=3)  # they report every second and ask every 15; a break on the way is no news yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Board:
     deliveries: dict[str, int]
     late: int
     silent: list[str]
+    away: list[Agent]
     watched: int
     components: int
     last_at: datetime | None
@@ -56,7 +59,8 @@ class Board:
             self.others,
             self.failing,
         )
-        return not any(notices_waiting) and not self.silent and not self.late and not self.deliveries.get("dead")
+        unheard = bool(self.silent or self.away)
+        return not any(notices_waiting) and not unheard and not self.late and not self.deliveries.get("dead")
 
 
 @routes.get("/")
@@ -85,6 +89,7 @@ def read_board(connection: Connection, now: datetime) -> Board:
         deliveries=console.delivery_states(connection, now - timedelta(days=1)),
         late=console.late_deliveries(connection, now - LATE_DELIVERY),
         silent=sorted(name for name, at in beats.items() if now - at > SILENT),
+        away=agents.silent(connection, now - AGENT_SILENT),
         watched=len({one.id for one in everything}), components=len(components.load(connection)),
         last_at=max((one.last_at for one in everything if one.last_at), default=None),
     )  # fmt: skip

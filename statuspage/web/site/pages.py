@@ -9,7 +9,7 @@ from flask import Flask, Response, abort, g, redirect, request
 
 from statuspage import i18n
 from statuspage.scenarios import catalogue
-from statuspage.store import public
+from statuspage.store import agents, public
 from statuspage.store.pages import load_page
 from statuspage.web.site import check, context, words
 from statuspage.web.site.context import base, html, of_view, reader_language, snapshot
@@ -88,7 +88,8 @@ def component(services: Services, component_id: str) -> Response:
         values = of_view(
             held, language, f"/components/{one.id}", one=one, group=view.group_of(one), notices=notices,
             open=[found for found in view.open if one.id in found.facts.components], legend=context.legend(language),
-            level_word=lambda level: catalogue().label("component_status", _LEVEL_STATUS[level], language),
+            regions=held.remember(("regions", one.id), lambda: agents.regions_of(held.conn, one.id, view.now)),
+            regions_at=view.now, level_word=lambda level: catalogue().label("component_status", _LEVEL_STATUS[level], language),
         )  # fmt: skip
         return html(language, "component.html", {**values, "strip": values["strip_of"](one)})
 
