@@ -124,12 +124,14 @@ def _open(conn: Connection, ctx: Context, group: list[Failing], policy: str, now
     ])  # fmt: skip
     draft = Draft(facts, body, source="monitor", visibility="draft" if policy == "draft" else "public")
     said = Said("declared") if policy == "auto" else Said("suspected", EVERYONE, MACHINES)
-    told = [item.to_json(shares) for item in group]
-    ref = notices.open_notice(conn, ctx, MONITORS, draft, now, said=said, monitors=tuple(told))
+    ref = notices.open_notice(
+        conn, ctx, MONITORS, draft, now, said=said, monitors=tuple(item.to_json() for item in group)
+    )
     found = store.by_public_id(conn, ref.public_id)
     assert found  # noqa: S101 - written two lines up in this transaction
     for item in group:
         store.link_monitor(conn, found.id, item.monitor.id, now)
+    told = [item.to_json(shares) for item in group]  # what we inferred of hosts and networks is for the on-call alone
     page_on_call(conn, found, "suspected" if policy == "suspect" else policy, now, told)
     return found.id
 

@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Text, func
 
 from statuspage.store import notices
 from statuspage.store.schema.catalogue import components, monitors
-from statuspage.store.schema.checks import check_results, monitor_states, transitions
+from statuspage.store.schema.checks import check_results, judgements, monitor_states, transitions
 from statuspage.store.schema.delivery import deliveries, outbox, subscriptions
 from statuspage.store.schema.notices import notice_monitors
 from statuspage.store.schema.notices import notices as notices_table
@@ -25,7 +25,10 @@ _OUTCOMES = ("up", "degraded", "down", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A monitor with what it sees in one region; `state` is unknown where nothing was recorded yet."""
+    """A monitor with what it sees in one region; `state` is unknown where nothing was recorded yet.
+
+    `together`: what all of its regions say; `flapping_at`: since when that changes too often to be believed.
+    """
 
     id: str
     no: int
@@ -49,6 +52,8 @@ class Watch:
     error_class: str
     message: str
     evidence: dict[str, Any]
+    together: str
+    flapping_at: datetime | None
 
     @property
     def title(self) -> dict[str, str]:
@@ -69,9 +74,10 @@ def watches(
     statement = (
         select(monitors, components.c.names.label("component_names"), components.c.template, states.region, states.state,
                states.since_at, states.streak, states.last_at, states.last_ms, states.error_class, states.message,
-               states.evidence)
+               states.evidence, judgements.c.state.label("together"), judgements.c.flapping_at)
         .join(components, components.c.id == monitors.c.component_id)
         .outerjoin(monitor_states, states.monitor_id == monitors.c.id)
+        .outerjoin(judgements, judgements.c.monitor_id == monitors.c.id)
         .where(monitors.c.archived_at.is_(None))
         .order_by(monitors.c.no, states.region)
     )  # fmt: skip
@@ -272,6 +278,7 @@ def _watch(row: RowMapping) -> Watch:
         "error_class": "",
         "message": "",
         "evidence": {},
+        "together": "unknown",
     }
     return Watch(**{**values, **{name: blank for name, blank in blanks.items() if values[name] is None}})
 

@@ -417,6 +417,17 @@ def test_most_of_a_domain_failing_is_one_finding_that_does_not_name_it(wallet, c
     assert "rpc.example" not in str(newest_body(wallet, found))
 
 
+def test_an_inferred_supplier_is_named_to_the_on_call_alone(wallet, clock):
+    targets = {name: {"target": f"https://{name}.rpc.example/"} for name in ("transfers", "login")}
+    probe = supplied(wallet, clock, **targets)
+    probe.sees("down", "transfers-api", "login-api", times=3)
+
+    with wallet.db.read() as conn:
+        told = {row.kind: str(row.payload) for row in conn.execute(select(delivery.outbox))}
+    assert "domain:rpc.example" in told["page_oncall"]
+    assert "rpc.example" not in told["notice_update"]
+
+
 def test_two_of_many_in_one_network_are_two_notices(wallet, probe, clock):
     probe.sees("down", "transfers-api", times=3)  # all five monitors look at 127.0.0.1
     clock.pass_(minutes=20)

@@ -1,0 +1,47 @@
+"""What the console shows of a monitor's judgement: that it flaps, and what its regions say together."""
+
+import pytest
+from console_desk import Desk
+from sqlalchemy import update
+from stage import Probe
+
+from statuspage.store.schema.catalogue import monitors
+
+
+@pytest.fixture
+def desk(sqlite_database, free_port):
+    found = Desk(sqlite_database, free_port())
+    found.hire("wei", "admin", language="zh-Hans")
+    found.hire("lin", "admin")
+    yield found
+    found.close()
+
+
+def test_a_flapping_monitor_is_marked_in_the_list_and_explained_on_its_page(desk):
+    lin, wei = desk.signed_in("lin"), desk.signed_in("wei")
+    assert "flapping" not in lin.get("/monitors").text.lower()
+    for _ in range(2):
+        desk.probe.sees("down", "transfers-api", times=3)
+        desk.probe.sees("up", "transfers-api", times=2)
+
+    shown, chinese = lin.get("/monitors/transfers-api").text, wei.get("/monitors/transfers-api").text
+
+    assert "Flapping since" in shown
+    assert "its notice stays open" in shown
+    assert "状态反复" in chinese
+    assert "flapping" in lin.get("/monitors").text
+    assert "状态反复" in wei.get("/monitors").text
+
+
+def test_regions_that_disagree_are_told_with_what_they_say_together(desk):
+    with desk.ctx.db.write() as connection:
+        connection.execute(update(monitors).where(monitors.c.id == "transfers-api").values(quorum="any"))
+    desk.probe = Probe(desk.ctx, desk.clock)
+    desk.probe.sees("up", "transfers-api", times=2)
+    desk.probe.sees("up", "transfers-api", times=2, region="hk")
+    desk.probe.sees("down", "transfers-api", times=3, region="hk")
+
+    shown = desk.signed_in("lin").get("/monitors/transfers-api").text
+
+    assert 'All regions together: <b class="major">' in shown
+    assert shown.count("<section><h2>") >= 2
