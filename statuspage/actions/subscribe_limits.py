@@ -92,6 +92,11 @@ def reserve(ctx: Context, costs_milli: Sequence[int]) -> int:
     return allowed
 
 
+def cost_milli(settings: Mapping[str, Any], label: str, segments: int) -> int:
+    """What one SMS of that many segments to the owner of `label` is reckoned at; `settings` are those of channels.sms."""
+    return segments * sms_price.segment_milli(settings, sms_price.calling_code(label))
+
+
 @dataclass(frozen=True, slots=True)
 class Purse:
     """What SMS to the public have cost and may cost, in thousandths of `currency`."""

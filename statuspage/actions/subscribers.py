@@ -88,7 +88,7 @@ def subscribe(ctx: Context, wish: Wish) -> Asked:
         subscribe_limits.asker(conn, ctx.keys.seal, wish.ip_prefix, now)
         hashed = address_hash(ctx, wish.channel, found.identity)
         stored.lock_address(conn, hashed)
-        handle = _handle(ctx, wish.channel, hashed, notice_id)
+        handle = handle_of(ctx, wish.channel, hashed, notice_id)
         place = _Place(found, hashed, handle, notice_id)
         row = stored.by_public_id(conn, handle, for_update=True)
         step = {"sms": "code", "webhook": "challenge"}.get(wish.channel, "done")
@@ -345,7 +345,7 @@ def address_hash(ctx: Context, channel: str, identity: str) -> str:
     return sealing.keyed_hash(ctx.keys.seal, f"address:{channel}:{identity}")
 
 
-def _handle(ctx: Context, channel: str, hashed: str, notice_id: int | None) -> str:
+def handle_of(ctx: Context, channel: str, hashed: str, notice_id: int | None) -> str:
     """The public id of an address's subscription: the same whether a row exists or not."""
     return sealing.keyed_hash(ctx.keys.seal, f"handle:{channel}:{hashed}:{notice_id or ''}")[:24]
 

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -296,4 +296,8 @@ def _local(text: str, zone: str) -> datetime:
     except ValueError as error:
         message = f"{text!r}: write a local time such as 2026-12-01T02:00"
         raise InvalidInput(message, "starts") from error
-    return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
+    try:
+        return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
+    except (ValueError, ZoneInfoNotFoundError, OSError) as error:
+        message = f"{zone!r}: write an IANA zone such as Asia/Shanghai"
+        raise InvalidInput(message, "zone") from error

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, func, select
 
 from statuspage.domain import sms_price
 from statuspage.store.schema.delivery import deliveries, outbox, subscriptions
@@ -46,7 +47,7 @@ def sent(conn: Connection, notice_id: int) -> dict[int, Counter[tuple[str, str]]
     return out
 
 
-def said(conn: Connection, outbox_ids: Collection[int]) -> dict[int, RowMapping]:
+def said(conn: Connection, outbox_ids: Collection[int]) -> dict[int, dict[str, Any]]:
     """Those rows of the outbox, whole."""
     rows = conn.execute(select(outbox).where(outbox.c.id.in_(list(outbox_ids)))).mappings()
-    return {row["id"]: row for row in rows}
+    return {row["id"]: dict(row) for row in rows}

@@ -14,19 +14,17 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from statuspage.actions import deliveries, subscribe_limits, subscribers
+from statuspage.actions import deliveries, quiet_hours, subscribe_limits, subscribers
 from statuspage.actions.context import Context
 from statuspage.actions.deliveries import Outcome
 from statuspage.channels import registry, texts
 from statuspage.channels.registry import CHANNELS, Message, Services
-from statuspage.domain import night, sms_price
-from statuspage.domain.night import MORNING, Night
 from statuspage.errors import DeliveryError, Permanent, Throttled, Transient, Unavailable, Unknown
 from statuspage.store import deliveries as stored
 from statuspage.store.deliveries import Job, Work
@@ -38,7 +36,6 @@ _PIECES_PER_STEP = 5  # of the outbox between two rounds of sending: the first o
 _LEFT_S = 15.0  # what a lease must still have when sending begins: one deadline and the marking
 _QUEUE_FACTOR = 4
 _WAIT = timedelta(seconds=1)
-_MORNING_COMES = "waits for the reader's morning"
 _SPEND_WAIT_S = 600.0
 _BREAK_AFTER = 5
 _BREAK_MOST_S = 60.0
@@ -72,20 +69,6 @@ class _Done:
     job: Job
     outcome: Outcome | None  # None: the lease was lost, or the database did not say whether to send
     wish_s: float | None = None
-
-
-def quiet_until(job: Job, hours: Night, at: datetime, told: Collection[int]) -> datetime | None:
-    """When `job` may ring if it comes up at `at`: None for then. Only news to the public wait; `told` are ids as `stored.told`.
-
-    Whoever has heard nothing of a notice yet hears its first word as one that begins: an update took that one's place.
-    """
-    if job.audience != "public" or job.kind != "notice_update":
-        return None
-    payload = job.payload
-    if payload.get("event") == "updated" and job.id not in told:
-        payload = {**payload, "event": "declared"}
-    zone = night.zone_of(job.time_zone, str(payload["page"]["time_zone"]))
-    return night.quiet_until(at, zone, hours, str(job.meta.get("night", "")), is_urgent=night.is_urgent(payload))
 
 
 class Deliverer:
@@ -173,8 +156,7 @@ class Deliverer:
                     break
             work = self._look()
         services = replace(self._services, channels=work.settings, allow_networks=work.allow_networks)
-        night = Night.read(work.quiet_hours)
-        begun = sum(self._begin(name, services, night) for name in sorted(work.channels) if name in CHANNELS)
+        begun = sum(self._begin(name, services, work.quiet_hours) for name in sorted(work.channels) if name in CHANNELS)
         if self._beat is not None and time.monotonic() - self._beaten >= _BEAT_S:
             self._beat()
             self._beaten = time.monotonic()
@@ -184,43 +166,25 @@ class Deliverer:
         flying = sum(job.channel == name for job, _future in self._flying.values())
         return self._breakers[name].room(min(CHUNK, CHANNELS[name].parallel * _QUEUE_FACTOR) - flying)
 
-    def _begin(self, name: str, services: Services, hours: Night) -> int:
+    def _begin(self, name: str, services: Services, hours: dict[str, Any]) -> int:
         room = self._room(name)
         if room <= 0:
             return 0
         jobs = deliveries.claim(self._ctx, name, self._owner, room, self._lease_s)
         count = len(jobs)
         if CHANNELS[name].rings:
-            jobs = self._by_day(jobs, hours)
+            jobs, waiting = quiet_hours.by_day(self._ctx, jobs, hours)
+            self._unrecorded += waiting
         if registry.costs(name, services):
             jobs = self._within_means(jobs, services.settings_of(name))
         for job in jobs:
             self._flying[job.id] = (job, self._pools[name].submit(self._fly, job, services))
         return count
 
-    def _by_day(self, jobs: list[Job], hours: Night) -> list[Job]:
-        """Those that may ring now. The others wait for their reader's morning, and are worth sending until a little after it."""
-        with self._ctx.db.read() as conn:
-            told = stored.told(conn, [job for job in jobs if job.audience == "public"])
-        now, out = self._ctx.now(), []
-        for job in jobs:
-            morning = quiet_until(job, hours, job.created_at, told)
-            lives_until = max(job.expires_at, morning + MORNING) if morning else job.expires_at
-            kept = replace(job, expires_at=lives_until, waited=morning is not None and now >= morning)
-            until = quiet_until(job, hours, now, told)
-            # What was begun before must end: whether the supplier has it would be forgotten.
-            if until is None or job.is_ambiguous:
-                out.append(kept)
-            elif until < kept.expires_at:
-                self._unrecorded.append(Outcome(job, "queued", error_class="Night", error=_MORNING_COMES, next_try_at=until))
-            else:
-                self._unrecorded.append(Outcome(job, "expired"))
-        return out
-
     def _within_means(self, jobs: list[Job], settings: dict[str, Any]) -> list[Job]:
         """Those that the spend ceilings allow; the on-call is paged whatever it costs. The rest waits for the next hour."""
         paid = [job for job in jobs if job.audience == "public"]
-        costs = [self._segments(job) * sms_price.segment_milli(settings, sms_price.calling_code(job.label)) for job in paid]
+        costs = [subscribe_limits.cost_milli(settings, job.label, self._segments(job)) for job in paid]
         if not paid or len(paid) == (allowed := subscribe_limits.reserve(self._ctx, costs)):
             return jobs
         late = paid[allowed:]

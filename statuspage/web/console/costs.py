@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from statuspage import i18n
 from statuspage.actions import subscribe_limits
@@ -104,7 +104,7 @@ def _reckon(conn: Connection, people: Counter[tuple[str, str]], segments: Mappin
     )
 
 
-def _message(row: RowMapping, tag: str) -> registry.Message:
+def _message(row: Mapping[str, Any], tag: str) -> registry.Message:
     """The message as it was handed over: its words are in the frozen payload."""
     return registry.Message(
         key="cost", kind=row["kind"], channel="sms", audience="public", language=tag, payload=row["payload"],
