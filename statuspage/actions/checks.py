@@ -20,7 +20,7 @@ from statuspage.clock import from_ms, to_ms
 from statuspage.domain import findings, judgement
 from statuspage.domain.judgement import BAD
 from statuspage.domain.monitoring import MonitorState, Transition, advance, first_state
-from statuspage.store import agents
+from statuspage.store import agents, networks
 from statuspage.store import checks as check_store
 from statuspage.store import judgements as judgement_store
 from statuspage.store import monitors as store
@@ -32,6 +32,7 @@ GAP = timedelta(minutes=2)
 TOGETHER = "quorum"  # the region of a transition that several regions made together
 _AHEAD_MS = 60_000  # a result from further ahead was stamped by a clock that has been set since
 _EVIDENCE_MAX = 8_000
+_CHAIN, _BLOCK_S, _HIGHEST = "chain", 12.0, 2**53  # the kind that knows heads; its default; a height that is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class _Round:
     meanings: dict[Key, Meaning] = field(default_factory=dict)
     turns: list[_Turn] = field(default_factory=list)
     moved: dict[str, list[_Turn]] = field(default_factory=dict)  # by monitor: what may change its judgement
+    chains: dict[str, networks.Seen] = field(default_factory=dict)  # by monitor: how high its chain is
 
 
 def begin(ctx: Context, clock_s: Callable[[], float] = running_s) -> Book:
@@ -148,6 +150,8 @@ def record(
         monitor = book.monitors.get(result.monitor_id)
         if monitor is None:
             continue
+        if monitor.kind == _CHAIN:
+            _note_head(this, monitor, result)
         this.rows.append((monitor.no, result.at_ms, result.region, result.outcome, result.duration_ms))
         if this.now_ms - result.at_ms < book.silent_after_s[monitor.id] * 1000 and monitor.is_watched_from(
             result.region
@@ -161,6 +165,7 @@ def record(
             leases.check(conn, fence)
         check_store.insert_results(conn, this.rows)
         agents.delete_batches(conn, arrived)
+        networks.note(conn, this.chains.values())
         check_store.save_states(
             conn,
             [state_row(turn.result.monitor_id, turn.result.region, turn.state, turn.result) for turn in this.turns],
@@ -176,6 +181,19 @@ def record(
     book.judgements.update({item.monitor.id: item.new for item in turned})
     book.held |= held
     return sum(1 for turn in this.turns if turn.transition)
+
+
+def _note_head(this: _Round, monitor: Monitor, result: CheckResult) -> None:
+    """The tip that the references agree on, else the highest own head that was read."""
+    endpoints = result.evidence.get("endpoints")
+    own = [each.get("head_height") for each in endpoints if isinstance(each, dict)] if isinstance(endpoints, list) else []
+    height = result.evidence.get("tip", max((each for each in own if isinstance(each, int)), default=None))
+    if isinstance(height, int) and 0 <= height < _HIGHEST:
+        block_s = monitor.options.get("block_s")
+        expected_s = float(block_s) if isinstance(block_s, int | float) else _BLOCK_S
+        this.chains[monitor.id] = networks.Seen(
+            monitor.id, monitor.target, height, from_ms(min(result.at_ms, this.now_ms)), expected_s, _evidence(result)
+        )
 
 
 def _judge(book: Book, this: _Round, result: CheckResult) -> None:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from dateutil.rrule import rrulestr
 
 from statuspage import i18n
-from statuspage.actions import maintenance
+from statuspage.actions import block_windows, maintenance
 from statuspage.actions.context import SCHEDULER, Context
 from statuspage.domain.notice import Draft, Facts
 from statuspage.errors import Conflict
@@ -34,6 +34,9 @@ def plan_ahead(ctx: Context) -> int:
         windows = pages.load_meta(conn, "maintenance", [])
     count = 0
     for window in windows:
+        if window.get("at_block"):
+            count += block_windows.announce(ctx, window, AHEAD)
+            continue
         for starts_at in occurrences(window, now, now + AHEAD, page.time_zone):
             # A Conflict means that it was announced in other words: what was said stays, its person may update it.
             with suppress(Conflict):

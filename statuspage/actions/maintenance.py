@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from statuspage import i18n, scenarios
-from statuspage.actions import components, notices, outbox, suspicions
+from statuspage.actions import block_windows, components, notices, outbox, suspicions
 from statuspage.actions.context import SCHEDULER, Actor, Context
 from statuspage.actions.notices import NoticeRef, Step
 from statuspage.actions.outbox import EVERYONE, ON_CALL, Said
@@ -57,15 +57,18 @@ def overlapping(conn: Connection, starts_at: datetime, ends_at: datetime, compon
 def tick(ctx: Context) -> int:
     """Do everything that is due now; the number of things done. Each window is its own transaction."""
     now = ctx.now()
+    block_windows.correct(ctx)
     with ctx.db.read() as conn:
-        due = [found.id for found in store.open_notices(conn) if _is_due(found, now)]
+        came = block_windows.arrivals(conn, now)
+        due = [found.id for found in store.open_notices(conn) if _is_due(found, now, came=came.get(found.id))]
     for notice_id in due:
         with ctx.db.write() as conn:
-            _turn(conn, ctx, store.by_id(conn, notice_id), now)
+            _turn(conn, ctx, store.by_id(conn, notice_id), now, came=came.get(notice_id))
     return len(due)
 
 
-def _is_due(found: Notice, now: datetime) -> bool:
+def _is_due(found: Notice, now: datetime, *, came: bool | None) -> bool:
+    """`came`: whether the block that it waits for has come, None where the clock decides."""
     if (
         found.kind != "maintenance"
         or found.visibility != "public"
@@ -73,8 +76,13 @@ def _is_due(found: Notice, now: datetime) -> bool:
     ):
         return False
     if found.status == "scheduled":
-        return now >= found.scheduled_for or bool(_due_reminders(found, now))
+        return _begins(found, now, came=came) or bool(_due_reminders(found, now))
     return now >= found.scheduled_until and (found.overrun_asked_at is None or found.status == "in_progress")
+
+
+def _begins(found: Notice, now: datetime, *, came: bool | None) -> bool:
+    assert found.scheduled_for  # noqa: S101 - checked by the caller
+    return now >= found.scheduled_for if came is None else came
 
 
 def _due_reminders(found: Notice, now: datetime) -> list[int]:
@@ -87,25 +95,28 @@ def _due_reminders(found: Notice, now: datetime) -> list[int]:
     ]
 
 
-def _turn(conn: Connection, ctx: Context, found: Notice, now: datetime) -> None:
-    if not _is_due(found, now) or not found.is_open:
+def _turn(conn: Connection, ctx: Context, found: Notice, now: datetime, *, came: bool | None) -> None:
+    if not _is_due(found, now, came=came) or not found.is_open:
         return
     assert found.scheduled_for  # noqa: S101 - part of being due
-    if found.status == "scheduled" and now >= found.scheduled_for:
-        _start(conn, ctx, found, now)
+    if found.status == "scheduled" and _begins(found, now, came=came):
+        _start(conn, ctx, found, now, at_block=came is not None)
     elif found.status == "scheduled":
         _remind(conn, found, now)
     else:
         _end_or_ask(conn, ctx, found, now)
 
 
-def _start(conn: Connection, ctx: Context, found: Notice, now: datetime) -> None:
+def _start(conn: Connection, ctx: Context, found: Notice, now: datetime, *, at_block: bool) -> None:
     assert found.scheduled_for  # noqa: S101 - part of being due
-    name = "maintenance_started_late" if now - found.scheduled_for > LATE else "maintenance_started"
+    assert found.scheduled_until  # noqa: S101 - as above
+    is_late = now - found.scheduled_for > LATE and not at_block
+    name = "maintenance_started_late" if is_late else "maintenance_started"
+    until = now + (found.scheduled_until - found.scheduled_for) if at_block else found.scheduled_until
     page = pages.load_page(conn)
     variables = {tag: {"start": i18n.moment_words(found.scheduled_for, page.time_zone, tag)} for tag in i18n.LOCALES}
     bodies = scenarios.catalogue().machine(name, "body", variables)
-    facts = replace(found.facts, status="in_progress", started_at=now)
+    facts = replace(found.facts, status="in_progress", started_at=now, scheduled_until=until)
     step = Step(SCHEDULER.name, by_machine=True, said=Said("updated", EVERYONE))
     notices.append(conn, ctx, found, Draft(facts, bodies), step, now)
 

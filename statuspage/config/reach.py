@@ -7,7 +7,7 @@ import json
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from statuspage.config.fields import (
     Amount,
@@ -161,22 +161,40 @@ class OperatorWebhook(Shape):
     secret: Line = ""
 
 
+class AtBlock(Shape):
+    """The block at which a network changes its rules; `chain` is one of `chains:`."""
+
+    chain: Id
+    height: Annotated[int, Strict(), Field(ge=1, lt=2**53)]
+
+
 class Maintenance(Shape):
-    """A planned window, once or by rule, in local time."""
+    """A planned window, once or by rule, in local time; or from a block on, whose time is an estimate."""
 
     name: Text
     components: Annotated[list[Id], Field(min_length=1)]
-    starts: LocalMoment
+    starts: LocalMoment = ""
+    at_block: AtBlock | None = None
     lasts: Length
     repeats: Annotated[str, BeforeValidator(_rule)] = ""
     time_zone: ZoneName | None = None
     remind: list[Lead] = Field(default_factory=lambda: [86_400_000, 3_600_000])
 
+    @model_validator(mode="after")
+    def _has_one_start(self) -> Maintenance:
+        if bool(self.starts) == bool(self.at_block):
+            refuse("give either starts or at_block")
+        if self.at_block and self.repeats:
+            refuse("a block comes once: leave out repeats")
+        return self
+
     def stored(self, page_zone: str) -> dict[str, Any]:
         """The JSON form; `id` stays the same as long as the window is the same, so that it is announced once."""
         zone = self.time_zone or page_zone
-        identity = json.dumps([self.components, self.starts, self.repeats, zone], separators=(",", ":"))
-        return {
+        block = [self.at_block.chain, self.at_block.height] if self.at_block else []
+        identity = json.dumps([self.components, self.starts, self.repeats, zone, *block], separators=(",", ":"))
+        at_block = {"at_block": self.at_block.model_dump()} if self.at_block else {}
+        return at_block | {
             "id": hashlib.sha256(identity.encode()).hexdigest()[:16], "name": self.name, "components": self.components,
             "starts": self.starts, "lasts_s": self.lasts // 1000, "repeats": self.repeats, "time_zone": zone,
             "remind_before_s": sorted({lead // 1000 for lead in self.remind}, reverse=True),

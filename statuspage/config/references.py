@@ -26,6 +26,9 @@ def errors(data: Mapping[str, Any], derived_monitors: Mapping[str, str]) -> list
         for index, item in enumerate(_items(data.get(section))):
             for place, word in enumerate(_words(_dict(item).get("components"))):
                 findings += _leads((section, index, "components", place), word, shown, "component")
+    for index, item in enumerate(_items(data.get("maintenance"))):
+        chain = _dict(_dict(item).get("at_block")).get("chain")
+        findings += _leads(("maintenance", index, "at_block", "chain"), chain, chains, "chain")
     languages = _words(_dict(data.get("page")).get("languages"))
     for index, item in enumerate(_items(data.get("on_call"))):
         language = _dict(item).get("language")

@@ -140,3 +140,35 @@ def test_a_network_that_has_ended_is_shown_and_no_longer_watched():
     assert any("not watched: this network has ended" in str(each) for each in problems)
     assert config.chain_monitors == {}
     assert wanted(config).rows["components"]["ethereum"]["descriptions"]["en"] == "This network has ended."
+
+
+MAINTENANCE = (
+    BASE + "chains:\n  ethereum: {endpoints: [{url: 'https://a.b'}]}\n"
+    "maintenance:\n  - {name: Fork, components: [ethereum], lasts: 1h, "
+)
+
+
+def test_a_window_may_begin_at_a_block():
+    config, _ = check_text(MAINTENANCE + "at_block: {chain: ethereum, height: 25000000}}\n", environ={})
+    other, _ = check_text(MAINTENANCE + "at_block: {chain: ethereum, height: 25000001}}\n", environ={})
+
+    [window] = wanted(config).settings["maintenance"]
+    assert window["at_block"] == {"chain": "ethereum", "height": 25000000}
+    assert window["id"] != wanted(other).settings["maintenance"][0]["id"]
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ("at_block: {chain: etherium, height: 5}}", "at_block.chain: there is no chain etherium; did you mean ethereum?"),
+        ("at_block: {chain: ethereum, height: 0}}", "maintenance.0.at_block.height"),
+        ("at_block: {chain: ethereum, height: 5}, starts: '2026-12-01 02:00'}", "give either starts or at_block"),
+        ("at_block: {chain: ethereum, height: 5}, repeats: FREQ=DAILY}", "a block comes once: leave out repeats"),
+        ("remind: [1d]}", "give either starts or at_block"),
+    ],
+)
+def test_a_wrong_start_is_told_where_it_stands(start, message):
+    config, problems = check_text(f"{MAINTENANCE}{start}\n", environ={})
+
+    assert config is None
+    assert any(message in str(each) for each in problems), problems
