@@ -155,6 +155,14 @@ SETTINGS: tuple[Row, ...] = (
         "Days that hourly figures are kept. Daily uptime is kept for ever.",
     ),
     Row(
+        "metrics_token",
+        "STATUSPAGE_METRICS_TOKEN",
+        "",
+        str,
+        "Bearer token for /metrics on the console's port. Empty: only this machine may look, and not through a proxy.",
+        secret=True,
+    ),
+    Row(
         "websub_hub",
         "STATUSPAGE_WEBSUB_HUB",
         "",
@@ -203,6 +211,7 @@ class Settings:
     drain_s: float
     raw_days: int
     block_days: int
+    metrics_token: str
     websub_hub: str
     browser_test_url: str
     hsts: bool

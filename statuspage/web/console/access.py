@@ -12,6 +12,7 @@ ADMIN = "admin"
 ACCESS: dict[str, str] = {
     "static": ANYONE,
     "health": ANYONE,
+    "metrics.show": ANYONE,  # has a door of its own: this machine, or a token
     "sign_in.form": ANYONE,
     "sign_in.with_password": ANYONE,
     "sign_in.link": ANYONE,
