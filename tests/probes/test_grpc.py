@@ -213,6 +213,59 @@ def test_a_server_that_lies_is_found_out(serve, probe, lie):
     assert (result.outcome, result.error_class) == expected, result.message
 
 
+FLOODS = {
+    "settings": frame(4, 0, 0, b"\x00\x03\x00\x00\x00\x64") * 200,
+    "pings": frame(6, 0, 0, b"8 octets") * 200,
+    "header without end": frame(9, 0, 1, literal(b"a", b"b" * 100) * 100),
+    "data without end": frame(0, 0, 1, b"x" * 16_000),
+    "window updates": frame(8, 0, 0, b"\x00\x00\x00\x01") * 200,
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_server_that_floods_is_down_within_the_deadline_and_costs_little(serve, probe, flood):
+    def behave(connection):
+        connection.sendall(frame(4, 0, 0, b""))
+        connection.recv(65536)
+        if flood == "header without end":
+            connection.sendall(frame(1, 0, 1, HEAD))
+        elif flood == "data without end":
+            connection.sendall(frame(1, 4, 1, HEAD))
+        while True:
+            connection.sendall(FLOODS[flood])
+
+    began = time.monotonic()
+    result = probe("grpc", f"127.0.0.1:{serve(behave).port}", {"tls": False}, timeout_s=1.0)
+
+    assert result.outcome == "down", result.message
+    assert result.error_class in ("timeout", "protocol", "reset"), result.message
+    assert time.monotonic() - began < 1.6
+
+
+@pytest.mark.parametrize(
+    ("last", "error_class"),
+    [
+        (frame(7, 0, 0, struct.pack("!II", 0, 0)), ("reset", "protocol")),  # GOAWAY: nothing was taken up
+        (frame(3, 0, 1, struct.pack("!I", 7)), ("reset", "protocol")),  # RST_STREAM: refused
+        (b"\x00\xff\xff\x00\x00\x00\x00\x00\x01", ("protocol", "reset")),  # a frame longer than agreed
+    ],
+)
+def test_a_server_that_hangs_up_is_down_at_once(serve, probe, last, error_class):
+    def behave(connection):
+        connection.sendall(frame(4, 0, 0, b""))
+        connection.recv(65536)
+        connection.sendall(last)
+        connection.settimeout(2)
+        while connection.recv(65536):
+            pass
+
+    result = probe("grpc", f"127.0.0.1:{serve(behave).port}", {"tls": False}, timeout_s=2.0)
+
+    assert result.outcome == "down"
+    assert result.error_class in error_class, result.message
+    assert result.duration_ms < 1500
+
+
 def test_a_server_of_http_1_is_no_grpc(serve, answer, probe):
     result = probe("grpc", f"127.0.0.1:{serve(answer()).port}", {"tls": False})
 
