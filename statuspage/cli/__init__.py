@@ -33,7 +33,7 @@ COMMANDS = {
     "serve": "serve:serve", "web": "serve:web", "worker": "serve:worker", "agent": "serve:agent", "demo": "serve:demo",
     "init": "setup:init", "config": "setup:config", "operator": "setup:operator", "notice": "notices:notice",
     "maintenance": "notices:maintenance", "subscribers": "subscribers:subscribers", "backup": "data:backup",
-    "restore": "data:restore", "doctor": "data:doctor", "heartbeat": "heartbeats:heartbeat",
+    "export": "export:export", "restore": "data:restore", "doctor": "data:doctor", "heartbeat": "heartbeats:heartbeat",
     "agents": "agents:agents",
 }  # fmt: skip
 
