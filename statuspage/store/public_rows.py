@@ -10,11 +10,24 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, Text, and_, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    Table,
+    Text,
+    and_,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 
 from statuspage.clock import from_ms
 from statuspage.domain import lifecycle, status
@@ -22,13 +35,15 @@ from statuspage.domain.notice import Facts
 from statuspage.domain.uptime import Seconds
 from statuspage.store.public_views import ComponentView, GroupView, NoticeView, SignatureView, UpdateView
 from statuspage.store.schema.catalogue import component_groups, components
-from statuspage.store.schema.checks import daily_uptime
+from statuspage.store.schema.checks import NOT_WHOLE, daily_uptime
 from statuspage.store.schema.notices import log, notice_updates, notices
 from statuspage.store.types import Big, Json, UtcTime
 
 LOG = logging.getLogger(__name__)
 _CHUNK = 500  # bound parameters of one IN; SQLite's limit is 32,766
 _EPOCH = from_ms(0)
+_WHOLE_DAY = Seconds(up=86_400)
+_DAYS = select(daily_uptime.c.component_id, daily_uptime.c.day, *(daily_uptime.c[f"{each.name}_s"] for each in fields(Seconds)))
 Raw = Mapping[str, Any] | RowMapping
 
 
@@ -118,22 +133,55 @@ def _component(row: Raw, days: Mapping[date, Seconds]) -> ComponentView:
 
 
 def load_days(conn: Connection, since_day: str) -> dict[str, dict[date, Seconds]]:
-    """Seconds per component and day: one query however many components there are."""
+    """Seconds per component and day since `since_day`.
+
+    Nearly every day is whole, 86,400 s of up: those are counted in an index, the others fetched, and only a component with
+    days missing in between is read row by row. What it costs grows with the days asked for, not with those there are.
+    """
     day = daily_uptime.c
-    statement = select(day.component_id, day.day, day.up_s, day.unknown_s, day.degraded_s, day.partial_s, day.major_s,
-                       day.maintenance_s).where(day.day >= since_day)  # fmt: skip
+    mine = and_(day.component_id == components.c.id, day.day >= since_day)
+    spans = select(
+        components.c.id,
+        *(select(each).where(mine).correlate(components).scalar_subquery()
+          for each in (func.count(), func.min(day.day), func.max(day.day))),
+    )  # fmt: skip
+    dates = _Dates()
     out: dict[str, dict[date, Seconds]] = defaultdict(dict)
-    # Ninety different dates, and nearly every row a day without trouble: equal values are made once.
-    dates: dict[str, date] = {}
-    rows: dict[tuple[int, ...], Seconds] = {}
-    for component_id, text, *values in conn.execute(statement):
-        key = tuple(values)
-        if text not in dates:
-            dates[text] = date.fromisoformat(text)
-        if key not in rows:
-            rows[key] = Seconds(*key)
-        out[component_id][dates[text]] = rows[key]
+    gaps: list[str] = []
+    for component_id, count, first, last in conn.execute(spans):
+        if not count:
+            continue
+        run = dates.between(first, last)
+        if len(run) == count:
+            out[component_id] = dict.fromkeys(run, _WHOLE_DAY)
+        else:
+            gaps.append(component_id)
+    others = _DAYS.where(day.day >= since_day)
+    rows = [*conn.execute(others.where(day.component_id.in_(gaps)).order_by(day.day))] if gaps else []
+    for component_id, at, *values in (*rows, *conn.execute(others.where(literal_column(NOT_WHOLE)))):
+        out[component_id][dates.of(at)] = Seconds(*values)
     return out
+
+
+class _Dates:
+    """Ninety different dates for five hundred components: each is read once, and so is each run of them."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, date] = {}
+        self._runs: dict[tuple[str, str], list[date]] = {}
+
+    def of(self, day: str) -> date:
+        found = self._known.get(day)
+        if found is None:
+            found = self._known[day] = date.fromisoformat(day)
+        return found
+
+    def between(self, first: str, last: str) -> list[date]:
+        run = self._runs.get((first, last))
+        if run is None:
+            begin, end = self.of(first).toordinal(), self.of(last).toordinal()
+            run = self._runs[first, last] = [date.fromordinal(each) for each in range(begin, end + 1)]
+        return run
 
 
 def load_groups(conn: Connection, all_components: Sequence[ComponentView]) -> tuple[GroupView, ...]:

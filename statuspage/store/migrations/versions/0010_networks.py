@@ -1,4 +1,4 @@
-"""Heads of chains, and windows that begin at a block."""
+"""Heads of chains, windows that begin at a block, and the days that were not whole."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,8 +35,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("window_id", name="uq_notice_blocks_window_id"),
         sqlite_strict=True,
     )
+    not_whole = sa.text("up_s <> 86400")
+    op.create_index(
+        "ix_daily_uptime_not_whole", "daily_uptime", ["day"], sqlite_where=not_whole, postgresql_where=not_whole
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_daily_uptime_not_whole", "daily_uptime")
     op.drop_table("notice_blocks")
     op.drop_table("chain_heads")
