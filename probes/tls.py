@@ -1,25 +1,33 @@
-"""The TLS probe: a handshake with a valid chain for the right name, and enough days left on every certificate."""
+"""The TLS probe: a handshake with a valid chain for the right name, enough days left on every certificate, no old protocol."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from probes import dial, guard, http
+from probes import dial, guard, http, old_tls, stream
 from probes.guard import Url
-from probes.options import Option, Problem, a_duration, a_text, an_int, duration_s, problems, take_target
+from probes.options import Option, Problem, a_duration, a_text, an_int, duration_s, one_of, problems, take_target
 from probes.result import CheckResult
-from probes.run import Run
+from probes.run import Failed, Run
 from probes.secrets_at_use import has_reference
 from probes.spec import ProbeSpec
 from probes.transfer import Request, Transfer, TransferError
 
 _DAYS = 14
+_OLD_S = 2.0  # a server that leaves an old hello without an answer does not speak it
 
 OPTIONS = (
     Option("server_name", "name to ask for and to find in the certificate, if not the host's own", a_text),
     Option("certificate_days", "degraded when a certificate of the chain ends sooner", an_int(0, 3650), str(_DAYS)),
+    Option(
+        "old_protocols",
+        "what it means that the server still speaks TLS 1.1 or older: `degraded`, `down`, or `up`, which does not ask",
+        one_of("degraded", "down", "up"),
+        "degraded",
+    ),
     Option("ca_file", "PEM file with the authorities to trust instead of the system's", a_text),
     Option("degraded_above", "degraded when the handshake takes longer", a_duration),
 )
@@ -75,9 +83,24 @@ async def check(spec: ProbeSpec, run: Run) -> CheckResult:
             await _look(request, addresses, run)
         raise failed from None
     try:
-        return _judge(spec, transfer, run)
+        result = _judge(spec, transfer, run)
     finally:
         run.client.discard(transfer)
+    meaning = spec.options.get("old_protocols", "degraded")
+    if result.outcome != "up" or meaning == "up":
+        return result
+    old = await _old_protocol(transfer.dialled, port, name, run)
+    return result if old is None else run.result(meaning, "tls", f"the server still speaks {old}")
+
+
+async def _old_protocol(address: str, port: int, name: str, run: Run) -> str | None:
+    """The old version the server agrees to, of the address that was dialled; None also when there is no time to ask."""
+    place = replace(run, phases={}, evidence={}, deadline=min(run.deadline, time.monotonic() + _OLD_S))
+    try:
+        async with stream.opened(place, address, port) as peer:
+            return await old_tls.accepted(peer, name)
+    except (OSError, EOFError, Failed):
+        return None
 
 
 async def _look(request: Request, addresses: list[str], run: Run) -> None:

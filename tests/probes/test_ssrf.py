@@ -107,7 +107,7 @@ def spec_of(kind, target, options, networks=()):
             return {name: fill(each) for name, each in value.items()}
         return [fill(each) for each in value] if isinstance(value, list) else value
 
-    return ProbeSpec(f"{kind} {target}", kind, target, fill(options), timeout_s=1.0, allow_networks=networks)
+    return ProbeSpec(f"{kind} {target}", kind, target, fill(options), timeout_s=5.0, allow_networks=networks)
 
 
 def every_kind(host, port):
