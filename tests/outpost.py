@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sqlite3
@@ -42,6 +43,7 @@ class Outpost:
         self.environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(COMPILED), **settings}
         self.environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self.process = None
+        atexit.register(self.kill)  # a test that fails half-way leaves nothing running
 
     def start(self):
         with self.log.open("ab") as log:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from installation import ROOT, Installation
+from outpost import Outpost
 
 CONFIG = """
 page:
@@ -35,6 +36,13 @@ def database_url(postgres_server, tmp_path):
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def seen_from(database_url, region):
+    """How many results a region has."""
+    joined = "SELECT count(*) FROM check_results JOIN regions ON no = region_no WHERE name = %s"
+    with psycopg.connect(database_url) as conn:
+        return conn.execute(joined, (region,)).fetchone()[0]
+
+
 def process(folder, kind, config, database_url, keys):
     found = Installation(folder / kind.replace(" ", "-"), STATUSPAGE_DATABASE_URL=database_url, **keys)
     found.arguments = [kind.split()[0], *(["--config", str(config)] if config else [])]
@@ -55,20 +63,23 @@ def test_web_and_two_workers_share_the_work_and_a_dead_one_is_replaced(tmp_path,
     web = process(tmp_path, "web", config, database_url, keys).start(wait_s=60)
     workers = [process(tmp_path, f"worker {number}", None, database_url, keys).launch() for number in (1, 2)]
     web.wait_for(lambda: web.get("/live.json").json()["verdict"] == "ok", within_s=60)
+    agent = Outpost(tmp_path / "hk", web.page, web.cli("agents", "add", "hk-1", "--region", "hk")["key"]).start()
+    web.wait_for(lambda: seen_from(database_url, "hk") >= 2, within_s=30)
     holder, epoch = leader(database_url)
 
     next(worker for worker in workers if f":{worker.process.pid}:" in holder).kill()
 
     web.wait_for(lambda: leader(database_url)[1] > epoch, within_s=40)
-    checked = web.get("/live.json").json()["checked_at"]
+    checked, from_hk = web.get("/live.json").json()["checked_at"], seen_from(database_url, "hk")
     web.wait_for(lambda: web.get("/live.json").json()["checked_at"] > checked, within_s=20)
+    web.wait_for(lambda: seen_from(database_url, "hk") > from_hk, within_s=20)
     declared = web.cli(
         "notice", "declare", "--component", "transfers", "--title-en", "Slow", "--title-zh", "变慢", "--body-en", "We look.",
         "--body-zh", "正在查看。",
     )  # fmt: skip
     web.wait_for(lambda: declared["number"] in web.get("/en/").text, within_s=20)
     assert web.cli("notice", "verify", declared["number"])["whole"]
-    for found in (web, *workers):
+    for found in (agent, web, *workers):
         found.kill()
 
 
