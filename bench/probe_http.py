@@ -60,9 +60,9 @@ asyncio.run(main())
 
 
 @contextlib.contextmanager
-def target(pem: Path | None = None) -> Iterator[list[int]]:
+def target(pem: Path | None = None, ports: int = _PORTS) -> Iterator[list[int]]:
     """A server process that answers on several ports, over TLS when given a key and chain."""
-    arguments = [sys.executable, "-c", _SERVER, _BODY.decode(), str(_PORTS), *([str(pem)] if pem else [])]
+    arguments = [sys.executable, "-c", _SERVER, _BODY.decode(), str(ports), *([str(pem)] if pem else [])]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None  # noqa: S101 - it was asked for
