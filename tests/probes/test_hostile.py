@@ -171,7 +171,7 @@ def test_fifty_hostile_servers_cost_fifty_good_ones_neither_time_nor_memory_and_
     hostile = {each.monitor_id: {result.outcome for result in by_name[each.monitor_id]} for each in bad}
     assert all(5 <= len(by_name[each.monitor_id]) <= 8 for each in good)
     assert {result.outcome for each in good for result in by_name[each.monitor_id]} == {"up"}
-    assert sorted(late.values())[-3] < 250, late  # the machine is shared
+    assert sorted(late.values())[-3] < 400, late  # the machine is shared
     assert {name: seen for name, seen in hostile.items() if seen != {"down"}} == {}
     assert max(result.duration_ms for result in results) < 1500
     assert grown_kb < 50_000
