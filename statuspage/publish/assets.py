@@ -34,7 +34,7 @@ def all_assets(color: str) -> dict[str, Asset]:
         # On dark ground the same colour, lifted until it can be read.
         lifted = f"@media (prefers-color-scheme: dark) {{ :root {{ --brand: color-mix(in oklab, {color}, white 45%) }} }}"
         parts.append(f":root {{ --brand: {color} }}\n{lifted}\n")
-    found = {"site.css": "".join(parts)}
+    found = {"site.css": "".join(parts), "embed.css": "".join((*parts, (folder / "embed.css").read_text(encoding="utf-8")))}
     others = [path for path in sorted(folder.iterdir()) if path.suffix in {".js", ".svg"}]
     found.update({path.name: path.read_text(encoding="utf-8") for path in others})
     return {name: Asset(text.encode(), _TYPES[name.rsplit(".", 1)[1]]) for name, text in found.items()}

@@ -1,14 +1,17 @@
-"""Feeds, calendars and other documents for machines: which there are, and which a change touches."""
+"""Feeds, calendars, badges and other documents for machines: which there are, and which a change touches."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from statuspage.publish import calendars, feeds, topics
+from statuspage import i18n
+from statuspage.publish import badges, calendars, feeds, inapp, topics
 from statuspage.publish.snapshot import Snapshot
 from statuspage.publish.topics import Topic
-from statuspage.store.public_views import NoticeView
+from statuspage.store.public_views import NoticeView, PublicView
 
+_STATUS_BADGES = ("status.svg", "shields.json")
+_ONCE = frozenset({"/embed.js", "/api/openapi.json", inapp.WHOLE, inapp.ANSWER})
 _FEEDS = frozenset({*feeds.FILES, *calendars.FILES})
 # A reader that shows no edited entry again is the rule; who asked for this form hears at once, the other forms a moment later.
 _URGENT = tuple(file for file, per_notice in feeds.FILES.items() if not per_notice)
@@ -40,9 +43,70 @@ def feeds_of_page(held: Snapshot) -> Iterator[str]:
     return _paths(held, [topics.EVERYTHING], (*feeds.FILES, *calendars.FILES))
 
 
+def is_document(path: str) -> bool:
+    """Whether `path` is published besides feeds: badges, the banner, in-app notices, documents of one notice."""
+    if path in _ONCE:
+        return True
+    first, _, rest = path[1:].partition("/")
+    if first in i18n.LOCALES:
+        first, _, rest = rest.partition("/")
+    if first == "badge":
+        return rest.rsplit("/", 1)[-1] in badges.FILES
+    return (first == "embed" and not rest) or _is_of_notice(path)
+
+
+def _is_of_notice(path: str) -> bool:
+    return path.startswith("/incidents/") and path.endswith(".json")
+
+
+def has_twin(path: str) -> bool:
+    """Whether a document says that something works, and must stop saying so once we cannot see."""
+    return path in {inapp.WHOLE, inapp.ANSWER} or path.endswith((*_STATUS_BADGES, "/embed"))
+
+
+def of_present(view: PublicView) -> Iterator[str]:
+    """What tells of the whole: goes out with every change of what is going on."""
+    yield from (inapp.WHOLE, inapp.ANSWER)
+    yield from (f"/{language}/embed" for language in view.page.languages)
+
+
+def of_notice(notice: NoticeView) -> Iterator[str]:
+    """The documents of one notice beside those of Statuspage's API."""
+    yield f"/incidents/{notice.public_id}.json"
+    if notice.kind == "maintenance":
+        yield f"/api/v2/scheduled-maintenances/{notice.public_id}.json"
+
+
+def fixed() -> tuple[str, ...]:
+    """What depends on this program alone."""
+    return tuple(sorted(_ONCE - {inapp.WHOLE, inapp.ANSWER}))
+
+
+def status_badges(view: PublicView, component_ids: Iterable[str]) -> Iterator[str]:
+    """Badges that a change of these components' status touches, that of the page among them."""
+    return _badges(view, [badges.PAGE, *component_ids], _STATUS_BADGES)
+
+
+def badges_of_day(view: PublicView) -> Iterator[str]:
+    """Badges that a new day changes."""
+    return _badges(view, view.by_id, ("uptime.svg",))
+
+
+def badges_of_hour(view: PublicView) -> Iterator[str]:
+    """Badges that a new hour changes."""
+    return _badges(view, view.by_id, ("response.svg",))
+
+
+def _badges(view: PublicView, ids: Iterable[str], files: Iterable[str]) -> Iterator[str]:
+    names = tuple(files)
+    for one in ids:
+        for prefix in ("", *(f"/{language}" for language in view.page.languages)):
+            yield from (f"{prefix}/badge/{one}/{name}" for name in names)
+
+
 def depends_on_page(path: str) -> bool:
     """Whether `path`, found on disk, may be gone or renamed when the page itself changes."""
-    return is_feed(path) or "/components/" in path or "/networks/" in path
+    return is_feed(path) or any(part in path for part in ("/components/", "/networks/", "/badge/"))
 
 
 def _paths(held: Snapshot, about: Iterable[Topic], files: Iterable[str]) -> Iterator[str]:

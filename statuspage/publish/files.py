@@ -134,6 +134,11 @@ class Folder:
         for ending in ("", *_ENDINGS):
             (self.pages / (name + ending)).unlink(missing_ok=True)
 
+    def has(self, path: str) -> bool:
+        """Whether a URL path is a file."""
+        name = name_of(path)
+        return name is not None and (self.pages / name).exists()
+
     def known(self) -> Iterable[str]:
         """URL paths of everything that is on disk."""
         for path in sorted(self.pages.rglob("*")):

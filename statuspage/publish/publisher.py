@@ -68,6 +68,7 @@ class Publisher:
         self._manifest: Manifest | None = None
         self._as_of = self._lived = float("-inf")
         self._checked_at: datetime | None = None
+        self._hour: datetime | None = None
         self._asked: set[str] = set()
         self._failed: set[str] = set()
         self._lock = threading.Lock()
@@ -141,6 +142,9 @@ class Publisher:
             reasons += [urls.background(self._folder.known()), urls.everything(held)]
         if manifest.day != _day(held):
             reasons.append(urls.of_day(held.view))
+        if self._hour != (hour := held.view.now.replace(minute=0, second=0, microsecond=0)):
+            self._hour = hour
+            reasons.append(urls.of_hour(held.view))
         if time.monotonic() - self._as_of >= AS_OF_S:
             reasons.append({f"/{language}/": urls.PAGES for language in held.view.page.languages})
             reasons.append(urls.background(sorted(self._failed)))
@@ -150,6 +154,11 @@ class Publisher:
             for path, rank in reason.items():
                 wanted[path] = min(rank, wanted.get(path, rank))
         wanted.pop(urls.LIVE, None)
+        for path in [path for path, rank in wanted.items() if rank == urls.KEPT]:
+            if self._folder.has(path):
+                wanted[path] = urls.BACKGROUND
+            else:
+                del wanted[path]
         return wanted
 
     def _background(self, held: Snapshot, manifest: Manifest, tally: _Tally) -> None:

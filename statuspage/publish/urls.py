@@ -15,8 +15,10 @@ from statuspage.store.public_views import NoticeView, PublicView
 LIVE = "/live.json"
 # Ranks: what a cycle writes first. Everything up to JSON goes out with the change itself; the rest follows, hottest first.
 ASSETS, PAGES, JSON, BACKGROUND = 0, 1, 2, 3
+_RECORDS = (".rss", ".atom", ".json", ".ics", ".svg", ".js", ".txt")
+KEPT = 4  # rendered anew only where it is a file already: badges, which exist once somebody asked for them
 MOST_URGENT = 20  # notices of one change; an import of a thousand must not hold up the news
-_WORDS = ("/uptime", "/verify")
+_WORDS = ("/uptime", "/verify", "/docs/api")
 
 Wanted = dict[str, int]  # path -> rank
 
@@ -25,7 +27,7 @@ def is_published(path: str) -> bool:
     """Whether `path` is one of those that become files. Forms, redirects and health never do."""
     if path == LIVE or path.startswith(("/api/v2/", "/static/", "/log/")) or path in {"/log.json", "/key.json"}:
         return True
-    if documents.is_feed(path):
+    if documents.is_feed(path) or documents.is_document(path):
         return True
     inner = path[1:].partition("/")[2]
     return any(_is_page(f"/{part}") for part in (path[1:], inner))
@@ -38,9 +40,9 @@ def _is_page(path: str) -> bool:
 
 def has_twin(path: str) -> bool:
     """Whether `path` says that something works, and must stop saying so once we cannot see. Feeds and the log are records."""
-    if path.startswith("/api/") or path == LIVE:
+    if path.startswith("/api/v2/") or path == LIVE or documents.has_twin(path):
         return True
-    return not path.startswith(("/static/", "/log")) and not path.endswith((".rss", ".atom", ".json", ".ics"))
+    return not path.startswith(("/static/", "/log")) and not path.endswith(_RECORDS)
 
 
 def hot(view: PublicView) -> Wanted:
@@ -49,7 +51,7 @@ def hot(view: PublicView) -> Wanted:
     for language in view.page.languages:
         wanted[f"/{language}/"] = PAGES
     wanted.update(dict.fromkeys((f"/api/v2/{name}.json" for name in DOCUMENTS), JSON))
-    return wanted
+    return wanted | dict.fromkeys(documents.of_present(view), JSON)
 
 
 def fixed(view: PublicView) -> Wanted:
@@ -58,7 +60,7 @@ def fixed(view: PublicView) -> Wanted:
     for language in view.page.languages:
         wanted.update(dict.fromkeys((f"/{language}{path}" for path in _WORDS), BACKGROUND))
     wanted |= {"/key.json": BACKGROUND, "/log.json": BACKGROUND}
-    return wanted
+    return wanted | background(documents.fixed())
 
 
 def of_notice(held: Snapshot, notice: NoticeView) -> Wanted:
@@ -75,6 +77,7 @@ def of_notice(held: Snapshot, notice: NoticeView) -> Wanted:
     for component_id in notice.component_ids:
         if component_id in view.by_id:
             wanted.update(_component(view, component_id))
+    wanted |= dict.fromkeys(documents.of_notice(notice), JSON)
     return background(documents.feeds_of(held, notice)) | wanted | dict.fromkeys(documents.feeds_now(held), JSON)
 
 
@@ -94,6 +97,8 @@ def dependents(held: Snapshot, change: Change) -> Wanted:
     for component_id in change.components:
         # Also one that is gone: its page must go too.
         wanted |= _component(view, component_id)
+    if change.notices or change.components:
+        wanted |= dict.fromkeys(documents.status_badges(view, change.components), KEPT)
     for index, public_id in enumerate(change.notices):
         notice = notice_of(held, public_id)
         if notice is not None:
@@ -110,7 +115,8 @@ def of_withdrawn(held: Snapshot, public_id: str) -> Wanted:
     for language in held.view.page.languages:
         page = f"/{language}/incidents/{public_id}"
         wanted |= {page: PAGES, f"{page}/calendar.ics": PAGES}
-    return wanted | {f"/api/v2/incidents/{public_id}.json": JSON}
+    gone = [f"{folder}/{public_id}.json" for folder in ("/api/v2/incidents", "/api/v2/scheduled-maintenances", "/incidents")]
+    return wanted | dict.fromkeys(gone, JSON)
 
 
 def notice_of(held: Snapshot, public_id: str) -> NoticeView | None:
@@ -136,6 +142,7 @@ def everything(held: Snapshot) -> Wanted:
 def of_day(view: PublicView) -> Wanted:
     """What a new local day renders anew: bars shift, "since 13:20" gets its date."""
     wanted = background(people.in_languages(view, people.everything(view))) | hot(view)
+    wanted |= dict.fromkeys(documents.badges_of_day(view), KEPT)
     for component in view.components:
         wanted |= _component(view, component.id)
     for language in view.page.languages:
@@ -143,6 +150,11 @@ def of_day(view: PublicView) -> Wanted:
     for notice in (*view.open, *view.active):
         wanted |= {f"/{language}/incidents/{notice.public_id}": BACKGROUND for language in view.page.languages}
     return wanted
+
+
+def of_hour(view: PublicView) -> Wanted:
+    """What a new hour renders anew."""
+    return dict.fromkeys(documents.badges_of_hour(view), KEPT)
 
 
 def in_order(wanted: Wanted) -> Iterator[str]:

@@ -19,8 +19,10 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from statuspage import clock, i18n, templating
+from statuspage.publish import inapp
 from statuspage.publish.documents import is_feed
 from statuspage.publish.feeds import TYPES, links
 from statuspage.publish.files import Folder, name_of
@@ -90,8 +92,11 @@ class FastPath:
 
     def _find(self, environ: Environ) -> Page | None:
         path = environ.get("PATH_INFO", "/")
-        if environ.get("QUERY_STRING") and path.endswith(_WITH_QUERY):
+        query = environ.get("QUERY_STRING")
+        if query and path.endswith(_WITH_QUERY):
             return None
+        if query and path == inapp.ANSWER:
+            return self._in_app(query)
         language, accepted = environ.get("HTTP_ACCEPT_LANGUAGE", ""), environ.get("HTTP_ACCEPT_ENCODING", "")
         asked, now = (path, language, accepted), time.monotonic()
         hot = self._hot.get(asked)
@@ -103,6 +108,14 @@ class FastPath:
                 self._hot.clear()
             self._hot[asked] = now + _TRUST_S, page
         return page
+
+    def _in_app(self, query: str) -> Page | None:
+        """What concerns the asking app, chosen from the published whole: an app's question never reaches the database."""
+        source = self._look_up(inapp.WHOLE, "", "")
+        if source is None:
+            return None
+        body = _chosen(source.body, inapp.Question.read(dict(parse_qsl(query[:600]))))
+        return _page(inapp.ANSWER, inapp.ANSWER, "", body, source.stamp, security(inapp.ANSWER, hsts=self._hsts))
 
     def _look_up(self, path: str, language: str, accepted: str) -> Page | None:
         languages, blind = self._eyes.look()
@@ -251,6 +264,12 @@ def _answer(environ: Environ, start_response: Start, page: Page, *, is_head: boo
         return []
     start_response("200 OK", list(page.headers))
     return [] if is_head else [page.body]
+
+
+@lru_cache(maxsize=512)
+def _chosen(whole: bytes, question: inapp.Question) -> bytes:
+    """Apps ask the same few questions; a published whole that is no JSON (a mirror's mishap) answers none."""
+    return inapp.answer(json.loads(whole), question)
 
 
 def _matches(header: str, etag: str) -> bool:

@@ -30,7 +30,8 @@ def rendered(publish, monkeypatch):
 
 
 def feeds_in(paths):
-    return {path for path in paths if path.rsplit("/", 1)[-1] in FEEDS or path.endswith(".ics")}
+    found = {path for path in paths if path.rsplit("/", 1)[-1] in FEEDS or path.endswith(".ics")}
+    return found - {"/app/notices.json"}
 
 
 def below(*prefixes, files=FEEDS):
@@ -49,6 +50,37 @@ def test_a_components_status_touches_no_feed(wallet, rendered):
     wallet.status("login", "degraded")
 
     assert feeds_in(rendered()) == set()
+
+
+def test_a_components_status_touches_its_badges_and_the_pages_as_far_as_somebody_has_asked_for_them(wallet, publisher, rendered):
+    asked = ["/badge/login/status.svg", "/en/badge/_/shields.json", "/badge/transfers/status.svg", "/badge/login/uptime.svg"]
+    for path in asked:
+        publisher.want(path)
+    rendered()
+    wallet.status("login", "degraded")
+
+    badges = {path for path in rendered() if "/badge/" in path}
+    assert badges == {"/badge/login/status.svg", "/en/badge/_/shields.json"}
+
+
+def test_every_change_of_the_present_touches_banner_and_in_app_notices(wallet, rendered):
+    wallet.status("login", "degraded")
+
+    assert {"/en/embed", "/zh-Hans/embed", "/app/notices.json", "/app/notices-all.json"} <= rendered()
+
+
+def test_a_new_day_touches_uptime_badges_and_a_new_hour_those_of_response_times(wallet, publisher, publish, rendered, clock):
+    for path in ("/badge/login/uptime.svg", "/badge/login/response.svg", "/badge/login/status.svg"):
+        publisher.want(path)
+    rendered()
+
+    clock.forward(hours=1)
+    publisher._as_of = publisher._lived = float("-inf")
+    assert {path for path in rendered() if "/badge/" in path} == {"/badge/login/response.svg"}
+
+    clock.forward(days=1)
+    publisher._as_of = publisher._lived = float("-inf")
+    assert {path for path in rendered() if "/badge/" in path} == {"/badge/login/response.svg", "/badge/login/uptime.svg"}
 
 
 def test_maintenance_touches_the_calendar_of_maintenance_only(wallet, rendered):

@@ -339,3 +339,29 @@ def test_nothing_of_a_file_is_mixed_while_it_is_replaced(port, tmp_path):
         writer.join()
     assert bodies <= set(versions) | {body for body in bodies if b"Everything works" in body}
     assert bodies & set(versions)
+
+
+def test_an_apps_question_is_answered_from_a_file_in_memory_alone(wallet, publisher, tmp_path, clock, monkeypatch):
+    wallet.notice(draft("Sign-in fails", affected_versions="5.2.0", fixed_versions="5.2.1"))
+    publisher.run_once()
+    monkeypatch.setattr(fastpath, "_LOOK_S", 0.0)
+    fast = FastPath(lambda *_: pytest.fail("asked the application"), tmp_path / "public", now=clock)
+
+    def ask(query, **more):
+        answer = []
+        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/app/notices.json", "QUERY_STRING": query, **more}
+        body = b"".join(fast(environ, lambda status, headers: answer.extend((status, dict(headers)))))
+        return answer[0], answer[1], json.loads(body or "null")
+
+    status, headers, found = ask("lang=en&version=5.2.0")
+    assert [one["title"] for one in found["notices"]] == ["Sign-in fails"]
+    assert (status, headers["Access-Control-Allow-Origin"]) == ("200 OK", "*")
+    assert ask("lang=en&version=5.2.0", HTTP_IF_NONE_MATCH=headers["ETag"])[0] == "304 Not Modified"
+    assert ask("lang=en&version=5.2.1")[2]["notices"] == []
+    assert ask("")[2]["language"] == "zh-Hans"
+    assert ask("&&&=%ff%00&lang=" + "x" * 5000)[2]["notices"]
+
+    clock.at = NOW + timedelta(seconds=79)  # we have not checked for more than 90 s
+    blind = ask("lang=en")[2]
+    assert blind["blind"] is True
+    assert blind["verdict"] != "ok"

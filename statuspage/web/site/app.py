@@ -15,9 +15,9 @@ from statuspage.errors import NotFound as NothingThere
 from statuspage.i18n import LOCALES
 from statuspage.publish.urls import is_published
 from statuspage.store.pages import NOTHING_APPLIED
-from statuspage.web.site import data, feeds, pages
+from statuspage.web.site import data, embeds, feeds, pages, reference
 from statuspage.web.site.context import base, html
-from statuspage.web.site.headers import CACHE_NEVER, cache_control, is_data, security
+from statuspage.web.site.headers import CACHE_NEVER, PREFLIGHT, cache_control, is_data, security
 from statuspage.web.site.services import Services
 
 
@@ -38,6 +38,8 @@ def create_site(services: Services) -> Flask:
     pages.register(app, services)
     data.register(app, services)
     feeds.register(app, services)
+    embeds.register(app, services)
+    reference.register(app, services)
     app.register_error_handler(HTTPException, lambda error: _refuse(services, error.code or 500, error))
     app.register_error_handler(NothingThere, lambda _: _refuse(services, 404, NotFound()))
     app.register_error_handler(Unavailable, lambda _: _refuse(services, 503, None))
@@ -71,6 +73,8 @@ def _finish(services: Services, response: Response) -> Response:
         request.path, hsts=services.settings.hsts, may_ask=services.settings.browser_test_url
     ):
         response.headers.setdefault(name, value)
+    if request.method == "OPTIONS" and is_published(request.path):
+        response.headers.extend(PREFLIGHT)
     public = request.method in {"GET", "HEAD"} and response.status_code == 200 and is_published(request.path)
     known = response.headers.get("Cache-Control")
     response.headers["Cache-Control"] = known or (cache_control(request.path) if public else CACHE_NEVER)

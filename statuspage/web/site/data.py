@@ -10,7 +10,9 @@ from flask import Flask, Response, abort
 from statuspage.clock import iso
 from statuspage.errors import Unavailable
 from statuspage.publish import api, assets
+from statuspage.publish.snapshot import Snapshot
 from statuspage.store import notices, public
+from statuspage.store.public_views import NoticeView
 from statuspage.web.site.context import snapshot, version
 from statuspage.web.site.services import Services
 
@@ -22,7 +24,11 @@ def register(app: Flask, services: Services) -> None:
     """Add every document to `app`."""
     for name, build in api.DOCUMENTS.items():
         app.add_url_rule(f"/api/v2/{name}.json", f"api_{name}", lambda build=build: document(services, build))
-    app.add_url_rule("/api/v2/incidents/<public_id>.json", "api_incident", lambda public_id: incident(services, public_id))
+    for rule, name in (("/api/v2/incidents/", "api_incident"), ("/incidents/", "incident_json")):
+        app.add_url_rule(f"{rule}<public_id>.json", name, lambda public_id: incident(services, public_id))
+    app.add_url_rule(
+        "/api/v2/scheduled-maintenances/<public_id>.json", "api_maintenance", lambda public_id: maintenance(services, public_id)
+    )
     app.add_url_rule("/live.json", "live", lambda: live(services))
     app.add_url_rule("/log.json", "log", lambda: log(services))
     app.add_url_rule("/log/<int:n>", "log_entry", lambda n: log_entry(services, n))
@@ -44,12 +50,26 @@ def document(services: Services, build: api.Builder) -> Response:
 
 
 def incident(services: Services, public_id: str) -> Response:
-    """/api/v2/incidents/<id>.json, also for a maintenance."""
+    """/api/v2/incidents/<id>.json and /incidents/<id>.json, also for a maintenance."""
     with snapshot(services) as held:
-        found = held.remember(("notice", public_id), lambda: public.load_notice(held.conn, public_id))
-        if found is None:
-            abort(404)
+        found = _notice(held, public_id)
         return answer(api.document(held.view, incident=api.incident(held.view, found)))
+
+
+def maintenance(services: Services, public_id: str) -> Response:
+    """/api/v2/scheduled-maintenances/<id>.json."""
+    with snapshot(services) as held:
+        found = _notice(held, public_id)
+        if found.kind != "maintenance":
+            abort(404)
+        return answer(api.document(held.view, scheduled_maintenance=api.incident(held.view, found)))
+
+
+def _notice(held: Snapshot, public_id: str) -> NoticeView:
+    found = held.remember(("notice", public_id), lambda: public.load_notice(held.conn, public_id))
+    if found is None:
+        abort(404)
+    return found
 
 
 def live(services: Services) -> Response:
