@@ -59,7 +59,15 @@ class Tree:
     verdicts: Mapping[str, Text]
     network: Text
     emergency: Mapping[str, Any]
-    explorers: Mapping[str, str]
+    networks: Mapping[str, Mapping[str, str]]
+
+    def short(self, chain: str, name: str) -> str:
+        """What to call a network where there is little room; `name` where it has no short form."""
+        return self.networks.get(chain, {}).get("short", name)
+
+    def explorer(self, chain: str) -> str:
+        """Where a reader may look up a transaction of a network, '' where no place is known."""
+        return self.networks.get(chain, {}).get("explorer", "")
 
     def asked(self, symptom: Symptom) -> tuple[Question, ...]:
         """Its questions in order, the last one always being `side`, unless the symptom is urgent."""
@@ -79,7 +87,7 @@ def tree() -> Tree:
         verdicts=data["verdicts"],
         network=data["network"],
         emergency=data["emergency"],
-        explorers=data["explorers"],
+        networks=data["networks"],
     )
 
 

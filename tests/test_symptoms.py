@@ -57,4 +57,6 @@ def test_every_text_is_there_in_both_languages(where, found):
 
 
 def test_the_networks_of_the_explorers_are_asked_over_https():
-    assert all(address.startswith("https://") for address in tree().explorers.values())
+    assert all(tree().explorer(chain).startswith("https://") or not tree().explorer(chain) for chain in tree().networks)
+    assert tree().short("ethereum", "Ethereum") == "ETH"
+    assert (tree().short("new", "New"), tree().explorer("new")) == ("New", "")

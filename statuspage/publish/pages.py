@@ -10,24 +10,36 @@ from collections.abc import Iterable
 from statuspage.store.public_views import ComponentView, NoticeView, PublicView
 from statuspage.symptoms import SUPPORT, Symptom, tree
 
-CHECK = "/check"
+CHECK, MAINTENANCE, STATISTICS, NETWORKS = "/check", "/maintenance", "/statistics", "/networks/"
+WORDS = ("/help", "/privacy")
+_FUNCTIONS = frozenset({"transfers", "receive", "balances", "swap", "bridge"})  # those that a network's table names
 
 
 def is_page(path: str) -> bool:
     """Whether `path` (without a language) is one of these pages."""
-    return path == CHECK or path.startswith(f"{CHECK}/")
+    return path in {CHECK, MAINTENANCE, STATISTICS, *WORDS} or path.startswith((f"{CHECK}/", NETWORKS))
 
 
-def everything(_view: PublicView) -> list[str]:
+def everything(view: PublicView) -> list[str]:
     """All of them."""
-    return [CHECK, *(_check(key) for key in tree().symptoms)]
+    symptoms = [_check(key) for key in tree().symptoms]
+    return [CHECK, *symptoms, MAINTENANCE, STATISTICS, *WORDS, *_networks(view.components)]
+
+
+def of_hour(view: PublicView) -> list[str]:
+    """What shows response times of the last hours."""
+    return [f"/components/{one.id}" for one in view.components] + _networks(view.components)
 
 
 def of_components(view: PublicView, component_ids: Iterable[str]) -> list[str]:
     """What shows the status of these components."""
     changed = [view.by_id[key] for key in component_ids if key in view.by_id]
     asked = [_check(key) for key, symptom in tree().symptoms.items() if any(_shows(symptom, one) for one in changed)]
-    return [CHECK, *asked] if asked else []
+    networks = _networks(changed)
+    # A function's trouble is also one of every network that offers it.
+    needed = any(one.id in _FUNCTIONS for one in changed)
+    networks += [f"{NETWORKS}{chain}" for chain in view.capabilities if needed and f"{NETWORKS}{chain}" not in networks]
+    return [*([CHECK, *asked] if asked else []), *networks]
 
 
 def of_notice(view: PublicView, notice: NoticeView) -> list[str]:
@@ -37,13 +49,19 @@ def of_notice(view: PublicView, notice: NoticeView) -> list[str]:
         named |= {key for key, symptom in tree().symptoms.items() if _asks(symptom, "versions")}
     components = [view.by_id[key] for key in notice.component_ids if key in view.by_id]
     named |= {key for key, symptom in tree().symptoms.items() if any(_is_about(symptom, one) for one in components)}
-    return [CHECK, *(_check(key) for key in tree().symptoms if key in named)] if named else []
+    found = [CHECK, *(_check(key) for key in tree().symptoms if key in named)] if named else []
+    found += _networks(components)
+    return [*found, MAINTENANCE if notice.kind == "maintenance" else STATISTICS]
 
 
 def in_languages(view: PublicView, paths: Iterable[str]) -> list[str]:
     """The paths as they are published."""
     found = list(paths)
     return [f"/{language}{path}" for language in view.page.languages for path in found]
+
+
+def _networks(components: Iterable[ComponentView]) -> list[str]:
+    return [f"{NETWORKS}{one.chain}" for one in components if one.chain]
 
 
 def _check(symptom_id: str) -> str:

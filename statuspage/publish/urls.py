@@ -154,7 +154,8 @@ def of_day(view: PublicView) -> Wanted:
 
 def of_hour(view: PublicView) -> Wanted:
     """What a new hour renders anew."""
-    return dict.fromkeys(documents.badges_of_hour(view), KEPT)
+    charts = dict.fromkeys(people.in_languages(view, people.of_hour(view)), KEPT)
+    return charts | dict.fromkeys(documents.badges_of_hour(view), KEPT)
 
 
 def in_order(wanted: Wanted) -> Iterator[str]:

@@ -16,6 +16,7 @@ from statuspage.domain import lifecycle
 from statuspage.domain import verdict as verdicts
 from statuspage.store import notices as notice_rows
 from statuspage.store.pages import Page, load_meta, load_page
+from statuspage.store.public_pages import load_capabilities
 from statuspage.store.public_rows import (
     is_published,
     load_components,
@@ -27,7 +28,7 @@ from statuspage.store.public_rows import (
 )
 from statuspage.store.public_views import ComponentView, NoticeView, PublicView
 from statuspage.store.schema.catalogue import monitors
-from statuspage.store.schema.notices import changes, notice_components, notices
+from statuspage.store.schema.notices import changes, log, notice_components, notices
 from statuspage.store.schema.runtime import heartbeats, keys
 
 DAYS = 90
@@ -51,6 +52,7 @@ def load(conn: Connection, now: datetime) -> PublicView:
         checked_at=checked_at(conn), groups=groups, notices=shown, past=past,
         loose=tuple(component for component in everything if component.id not in grouped),
         verdict=_verdict(everything, shown), authority=load_meta(conn, "feed_authority") or authority_of(page),
+        capabilities=load_capabilities(conn),
     )  # fmt: skip
 
 
@@ -106,6 +108,12 @@ def load_notice(conn: Connection, public_id: str) -> NoticeView | None:
     """The published notice of that id with all its updates; None for a draft, a withdrawn or an unknown id."""
     found = load_notices(conn, published().where(notices.c.public_id == public_id))
     return found[0] if found else None
+
+
+def was_published(conn: Connection, public_id: str) -> bool:
+    """Whether a notice of that id was published once: the log knows, whatever became of it."""
+    known = select(log.c.n).join(notices, notices.c.id == log.c.notice_id).where(notices.c.public_id == public_id)
+    return conn.execute(known.limit(1)).first() is not None
 
 
 def public_id_of(conn: Connection, number: str) -> str | None:

@@ -145,6 +145,7 @@ class PublicView:
     verdict: Verdict
     authority: str  # of the feeds' tag: ids; survives a move of the page to another host
     is_blind: bool = False
+    capabilities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # chain id -> what the wallet offers there
     _index: dict[str, ComponentView] = field(default_factory=dict, repr=False)
 
     @property

@@ -56,7 +56,7 @@ def _refuse(services: Services, code: int, error: HTTPException | None) -> Respo
         return Response(status=code, headers={"Location": urlunsplit(("", "", target.path, target.query, ""))})
     if is_data(request.path):
         return data.answer({"error": _MESSAGES.get(code, "request refused"), "status": code}, code)
-    template = "404.html" if code == 404 else "busy.html"
+    template = _PAGES.get(code, "busy.html")
     try:
         return pages.problem(services, template, code)
     except StatuspageError:
@@ -64,7 +64,8 @@ def _refuse(services: Services, code: int, error: HTTPException | None) -> Respo
         return html(language, template, base(NOTHING_APPLIED, language, None), code)
 
 
-_MESSAGES = {404: "not found", 405: "method not allowed", 413: "too large", 503: "the database does not answer, try again"}
+_PAGES = {404: "404.html", 410: "gone.html", 500: "broken.html"}
+_MESSAGES = {404: "not found", 410: "withdrawn", 500: "this could not be answered", 405: "method not allowed", 413: "too large", 503: "the database does not answer, try again"}
 
 
 def _finish(services: Services, response: Response) -> Response:

@@ -9,7 +9,6 @@ from flask import Response, abort
 
 from statuspage import i18n
 from statuspage.publish.snapshot import Snapshot
-from statuspage.scenarios import catalogue
 from statuspage.store.public_views import ComponentView, PublicView
 from statuspage.symptoms import SUPPORT, tree
 from statuspage.web.site import diagnosis, words
@@ -59,7 +58,7 @@ def _diagnosis(held: Snapshot, symptom_id: str) -> diagnosis.Diagnosis:
 
 def _chains(view: PublicView) -> list[tuple[ComponentView, str]]:
     """Networks with the address of their explorer, '' where none is known."""
-    return [(one, tree().explorers.get(one.chain, "")) for one in view.components if one.chain]
+    return [(one, tree().explorer(one.chain)) for one in view.components if one.chain]
 
 
 def _values(services: Services, held: Snapshot, language: str, path: str, **more: Any) -> Mapping[str, Any]:  # noqa: ANN401 - for the template
@@ -67,6 +66,6 @@ def _values(services: Services, held: Snapshot, language: str, path: str, **more
     return of_view(
         held, language, path, tone_of=diagnosis.CSS.__getitem__, own_keys=custody in {"self", "both"},
         ways=[{**_NO_WAY, **way} for way in held.view.page.support],
-        symptom_word=lambda key: catalogue().label("symptoms", key, language), second_host=services.settings.browser_test_url,
+        second_host=services.settings.browser_test_url,
         **more,
     )  # fmt: skip

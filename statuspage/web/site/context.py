@@ -21,10 +21,11 @@ from statuspage.scenarios import catalogue
 from statuspage.store import public
 from statuspage.store.pages import Page
 from statuspage.store.public_views import ComponentView, NoticeView, PublicView
-from statuspage.web.site import bars, words
+from statuspage.web.site import bars, charts, words
 from statuspage.web.site.services import Services
 
 Lines = Mapping[str, list[str]]
+Sparks = Mapping[str, tuple[int | None, ...]]  # component id -> median response time of each of the last hours
 _FUNDS_ICONS = {
     "unaffected_verified": ("ok", "ok"), "no_evidence_of_loss": ("shield", "ok"), "unavailable_temporarily": ("work", "work"),
     "will_be_corrected": ("degraded", "degraded"), "at_risk_act_now": ("major", "major"), "loss_confirmed": ("major", "major"),
@@ -66,7 +67,9 @@ def base(page: Page, language: str, path: str | None, **more: Any) -> dict[str, 
     }  # fmt: skip
 
 
-def of_view(held: Snapshot, language: str, path: str, *, live: bool = True, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - for the template
+def of_view(
+    held: Snapshot, language: str, path: str, *, live: bool = True, sparks: Sparks | None = None, **more: Any  # noqa: ANN401
+) -> dict[str, Any]:
     """What the pages made from the public view need, on top of `base`."""
     view = held.view
     zone = view.page.time_zone
@@ -77,9 +80,15 @@ def of_view(held: Snapshot, language: str, path: str, *, live: bool = True, **mo
         funds_icon=lambda state: _FUNDS_ICONS.get(state, ("unknown", "unknown")), lines=_lines(language),
         window=lambda notice: window(notice, zone, language), names_of=_names(view, language), strip_of=_strips(held),
         label_of=lambda strip: label(strip, language),
-        row=_rows(held, language),
+        row=_rows(held, language, sparks or {}),
         is_possible=lambda one: is_possible(one, words.suspected_ids(view)),
-        day_words=lambda day: i18n.short_day_words(day, language), **more,
+        day_words=lambda day: i18n.short_day_words(day, language), span_of=lambda name: words.span(name, language),
+        local_day=lambda at, span: (i18n.month_words if span == "year" else i18n.short_day_words)(
+            at.astimezone(ZoneInfo(zone)).date(), language
+        ),
+        capability_words=words.CAPABILITIES, symptom_word=lambda key: catalogue().label("symptoms", key, language),
+        name_of=lambda key: i18n.pick(view.by_id[key].names, language) if key in view.by_id else key,
+        cause_word=lambda key: catalogue().label("cause", key, language), **more,
     )  # fmt: skip
 
 
@@ -120,20 +129,23 @@ def _strip(days: frozenset[tuple[date, Seconds]], last: date) -> bars.Strip:
     return bars.strip(dict(days), last)
 
 
-def _rows(held: Snapshot, language: str) -> Callable[[ComponentView], Markup]:
+def _rows(held: Snapshot, language: str, sparks: Sparks) -> Callable[[ComponentView], Markup]:
     strip_of, suspected = _strips(held), words.suspected_ids(held.view)
     return lambda one: _row(
-        language, one.id, i18n.pick(one.names, language), one.status, is_possible(one, suspected), strip_of(one)
+        language, one.id, i18n.pick(one.names, language), one.status, is_possible(one, suspected), strip_of(one),
+        sparks.get(one.id, ()),
     )
 
 
 @lru_cache(maxsize=8192)
-def _row(language: str, component_id: str, called: str, word: str, possible: bool, strip: bars.Strip) -> Markup:  # noqa: FBT001
+def _row(
+    language: str, component_id: str, called: str, word: str, possible: bool, strip: bars.Strip, times: tuple[int | None, ...]  # noqa: FBT001
+) -> Markup:
     """One component in a list. A hundred of them are most of the index, and all but one are as they were a minute ago."""
     return Markup(templating.render(  # noqa: S704 - what a template with autoescape made
         language, "site/_row.html", id=component_id, called=called, possible=possible, strip=strip, label=label(strip, language),
         css=words.CSS[word], word=catalogue().label("component_status", word, language),
-        percent=bars.percent_words(strip.percent),
+        percent=bars.percent_words(strip.percent), spark=charts.spark(times), latest=next(filter(None, reversed(times)), None),
     ).strip())  # fmt: skip
 
 

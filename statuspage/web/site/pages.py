@@ -9,12 +9,14 @@ from flask import Flask, Response, abort, g, redirect, request
 
 from statuspage import i18n
 from statuspage.scenarios import catalogue
-from statuspage.store import agents, public
+from statuspage.store import agents, public, public_pages
 from statuspage.store.pages import load_page
-from statuspage.web.site import check, context, words
+from statuspage.web.site import archive, check, context, grid, networks, numbers, words
+from statuspage.web.site.charts import MONITORS, Charts
 from statuspage.web.site.context import base, html, of_view, reader_language, snapshot
 from statuspage.web.site.services import Services
 
+_OVER = 20  # maintenances of the past on one page; the archive has them all
 _SUMMARY = 160  # characters of the latest update shown in the archive
 _LEVEL_STATUS = {"up": "operational", "degraded": "degraded", "partial": "partial_outage", "major": "major_outage",
                  "maintenance": "under_maintenance", "unknown": "unknown"}  # fmt: skip
@@ -22,20 +24,27 @@ _LEVEL_STATUS = {"up": "operational", "degraded": "degraded", "partial": "partia
 
 def register(app: Flask, services: Services) -> None:
     """Add every page to `app`, with and without a language in front."""
+    charts = Charts()
 
     def add(rule: str, view: Callable[..., Response], name: str) -> None:
         app.add_url_rule(rule, name, view, methods=["GET"])
         app.add_url_rule(f"/<lang:language>{rule}", f"{name}_in", view, methods=["GET"])
 
-    add("/", lambda: index(services), "index")
+    add("/", lambda: index(services, charts), "index")
     add("/history", lambda: history(services), "history")
     add("/history/<month>", lambda month: history(services, month), "history_month")
     add("/incidents/<public_id>", lambda public_id: notice(services, public_id), "notice")
-    add("/components/<component_id>", lambda component_id: component(services, component_id), "component")
+    add("/components/<component_id>", lambda component_id: component(services, charts, component_id), "component")
     add("/uptime", lambda: plain(services, "uptime.html", "/uptime"), "uptime")
     add("/verify", lambda: plain(services, "verify.html", "/verify"), "verify")
     add("/n/<number>", lambda number: by_number(services, number), "by_number")
+    add("/maintenance", lambda: maintenance(services), "maintenance")
+    add("/help", lambda: plain(services, "help.html", "/help"), "help")
+    add("/privacy", lambda: plain(services, "privacy.html", "/privacy"), "privacy")
     check.register(add, services)
+    networks.register(add, services, charts)
+    archive.register(add, services)
+    numbers.register(add, services)
     app.url_value_preprocessor(_take_language)
 
 
@@ -44,13 +53,14 @@ def _take_language(_endpoint: str | None, values: dict[str, object] | None) -> N
     g.language = values.pop("language", None) if values else None
 
 
-def index(services: Services) -> Response:
+def index(services: Services, charts: Charts) -> Response:
     """The status page."""
     with snapshot(services) as held:
         view = held.view
         language = reader_language(view.page)
         return html(language, "index.html", of_view(
-            held, language, "/", headline=words.headline(view, language), remainder=words.remainder(view, language),
+            held, language, "/", grid=grid.grid(view, language), sparks=charts.sparks(held.conn, view.now),
+            headline=words.headline(view, language), remainder=words.remainder(view, language),
             tone=words.css_of_verdict(view), past=context.last_days(view, language),
         ))  # fmt: skip
 
@@ -61,7 +71,7 @@ def notice(services: Services, public_id: str) -> Response:
         language = reader_language(held.view.page)
         found = held.remember(("notice", public_id), lambda: public.load_notice(held.conn, public_id))
         if found is None:
-            abort(404)
+            abort(410 if public.was_published(held.conn, public_id) else 404)
         return html(language, "notice.html", of_view(held, language, f"/incidents/{public_id}", notice=found))
 
 
@@ -76,8 +86,8 @@ def by_number(services: Services, number: str) -> Response:
         return _redirect(f"/{language}/incidents/{public_id}")
 
 
-def component(services: Services, component_id: str) -> Response:
-    """One component: status, 90 days in detail, its notices."""
+def component(services: Services, charts: Charts, component_id: str) -> Response:
+    """One component: status, 90 days in detail, response times from a day to a year, its notices."""
     with snapshot(services) as held:
         view = held.view
         language = reader_language(view.page)
@@ -85,10 +95,12 @@ def component(services: Services, component_id: str) -> Response:
         if one is None:
             abort(404)
         notices = held.remember(("component", one.id), lambda: public.load_component(held.conn, one.id))
+        watching = held.remember("watchers", lambda: public_pages.watchers(held.conn)).get(one.id, [])[:MONITORS]
         values = of_view(
             held, language, f"/components/{one.id}", one=one, group=view.group_of(one), notices=notices,
             open=[found for found in view.open if one.id in found.facts.components], legend=context.legend(language),
             regions=held.remember(("regions", one.id), lambda: agents.regions_of(held.conn, one.id, view.now)),
+            charts=[(watcher, charts.of(held.conn, watcher.no, view.now)) for watcher in watching],
             regions_at=view.now, level_word=lambda level: catalogue().label("component_status", _LEVEL_STATUS[level], language),
         )  # fmt: skip
         return html(language, "component.html", {**values, "strip": values["strip_of"](one)})
@@ -110,8 +122,17 @@ def history(services: Services, month: str = "") -> Response:
         return html(language, "history.html", of_view(
             held, language, f"/history/{month}" if month else "/history", history=found,
             month_words=_month_name(wanted, language), month_name=lambda text: _month_name(text, language),
-            summary=lambda texts: _cut(i18n.pick(texts, language)),
+            summary=lambda texts: _cut(i18n.pick(texts, language)), **archive.choices(held, language),
         ))  # fmt: skip
+
+
+def maintenance(services: Services) -> Response:
+    """What is going on, what is planned, what is over: component, window, local time."""
+    with snapshot(services) as held:
+        language = reader_language(held.view.page)
+        known = [one for one in held.view.notices if one.kind == "maintenance" and one.facts.scheduled_for]
+        over = sorted((one for one in known if not one.is_open), key=lambda one: (one.started_at, one.id), reverse=True)
+        return html(language, "maintenance.html", of_view(held, language, "/maintenance", over=over[:_OVER]))
 
 
 def _months_back(month: str, text: str) -> str:

@@ -19,6 +19,11 @@ CSS_OF_LEVEL = {
     verdict.SUSPECTED: "degraded", verdict.DOWN: "major",
 }  # fmt: skip
 _CSS_OF_IMPACT = {"critical": "major", "major": "partial", "minor": "degraded", "maintenance": "work", "none": "unknown"}
+# Capabilities of wallet.yaml's chains as a reader knows them.
+CAPABILITIES = {
+    "send": "Send", "receive": "Receive", "balances": "Balances", "swap": "Swap", "bridge": "Bridge", "fees": "Fee estimates",
+}  # fmt: skip
+_SPANS = {"day": "24 hours", "week": "7 days", "month": "30 days", "year": "12 months"}
 _NAMED = 3  # more names than this make the verdict unreadable on a phone
 
 
@@ -48,6 +53,11 @@ def since(at: datetime, now: datetime, zone: str, language: str) -> str:
     gap = " " if language == "zh-Hans" else ", "
     day = i18n.short_day_words(there, language) if there.year == here.year else i18n.day_words(at, zone, language)
     return f"{day}{gap}{i18n.time_words(at, zone)}"
+
+
+def span(name: str, language: str) -> str:
+    """How long a chart reaches back."""
+    return i18n.gettext(language, _SPANS[name])
 
 
 def together(names: Iterable[str], language: str) -> str:

@@ -1,0 +1,233 @@
+"""What single public pages need beside the view: networks, response times, search, a year for the statistics. Read only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, func, or_, select
+
+from statuspage.clock import to_ms
+from statuspage.domain import rollup
+from statuspage.domain.rollup import HOUR_MS
+from statuspage.domain.statistics import Fault
+from statuspage.store import checks
+from statuspage.store.pages import load_meta
+from statuspage.store.public_rows import is_published, load_notices, published
+from statuspage.store.public_views import NoticeView
+from statuspage.store.schema.catalogue import monitors
+from statuspage.store.schema.checks import check_results, hour_blocks, judgements, monitor_states
+from statuspage.store.schema.notices import notice_components, notice_updates, notices
+
+FOUND = 50  # notices on one page of search results
+_MOST_WORDS, _BATCHES = 6, 20  # a search reads at most 1,000 notices whole; what is left is the next page's
+MOST_IN_A_YEAR = 500  # read for the statistics; more would hold up the publisher
+_SPARK_HOURS = 24
+_occurred = func.coalesce(notices.c.started_at, notices.c.scheduled_for, notices.c.published_at)
+
+
+def load_capabilities(conn: Connection) -> dict[str, tuple[str, ...]]:
+    """What works on which network by design: chain id -> capabilities, as wallet.yaml says; chains without any are left out."""
+    found = load_meta(conn, "chains", {})
+    chains = found.items() if isinstance(found, dict) else ()
+    known = {name: each.get("capabilities") for name, each in chains if isinstance(each, dict)}
+    return {name: tuple(map(str, some)) for name, some in known.items() if isinstance(some, list) and some}
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """A monitor as the public may know it: its number, name and kind, never its target."""
+
+    id: str
+    no: int
+    names: dict[str, str]
+    kind: str
+
+
+def watchers(conn: Connection) -> dict[str, list[Watcher]]:
+    """Monitors in use by the component they watch, oldest first."""
+    columns = (monitors.c.component_id, monitors.c.id, monitors.c.no, monitors.c.names, monitors.c.kind)
+    in_use = monitors.c.archived_at.is_(None), monitors.c.paused == False  # noqa: E712 - SQL
+    out: dict[str, list[Watcher]] = {}
+    for component_id, *rest in conn.execute(select(*columns).where(*in_use).order_by(monitors.c.no)):
+        out.setdefault(component_id, []).append(Watcher(*rest))
+    return out
+
+
+def load_sparks(conn: Connection, now: datetime) -> dict[str, tuple[int | None, ...]]:
+    """Median response time in ms of each of the last 24 whole hours, oldest first, by component: that of its first monitor
+    that measures one. One query however many there are.
+    """
+    end = to_ms(now) // HOUR_MS
+    block = hour_blocks.c
+    columns = (monitors.c.component_id, block.monitor_no, block.hour, block.histogram, block.latency_min_ms, block.latency_max_ms)
+    rows = conn.execute(
+        select(*columns).join(monitors, monitors.c.no == block.monitor_no)
+        .where(block.hour >= end - _SPARK_HOURS, block.hour < end, monitors.c.archived_at.is_(None))
+        .order_by(block.monitor_no, block.hour, block.region_no)
+    )  # fmt: skip
+    chosen: dict[str, int] = {}
+    out: dict[str, list[int | None]] = {}
+    for component_id, no, hour, histogram, low, high in rows:
+        if not histogram or chosen.setdefault(component_id, no) != no:
+            continue
+        buckets = [0] * rollup.BUCKETS
+        for index, count in rollup.unpack_histogram(histogram):
+            buckets[index] += count
+        half = rollup.percentile(buckets, 0.5, low, high)
+        # Where several regions measured, the last one stands for the hour; the component's page adds them up.
+        out.setdefault(component_id, [None] * _SPARK_HOURS)[hour - end + _SPARK_HOURS] = None if half is None else round(half)
+    return {component_id: tuple(values) for component_id, values in out.items()}
+
+
+def has_results(conn: Connection, monitor_no: int, since_at: datetime) -> bool:
+    """Whether a monitor measured anything since then."""
+    raw = select(check_results.c.at_ms).where(check_results.c.monitor_no == monitor_no).limit(1)
+    rolled = select(hour_blocks.c.hour).where(
+        hour_blocks.c.monitor_no == monitor_no, hour_blocks.c.hour >= to_ms(since_at) // HOUR_MS
+    )
+    return conn.execute(raw).first() is not None or conn.execute(rolled.limit(1)).first() is not None
+
+
+def response_times(
+    conn: Connection, monitor_no: int, since_at: datetime, until_at: datetime, step_hours: int
+) -> list[checks.Point]:
+    """Points of a chart, oldest first."""
+    return checks.series(conn, monitor_no, since_at, until_at, step_hours=step_hours)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkState:
+    """What one monitor of a network last knew. `evidence` is that of the newest unusual result, {} when there is none."""
+
+    cause: str
+    state: str
+    since_at: datetime
+    checked_at: datetime
+    evidence: Mapping[str, Any]
+
+
+def network_states(conn: Connection, component_id: str) -> list[NetworkState]:
+    """The state of every monitor of a network, the worst first."""
+    statement = (
+        select(judgements.c.cause, judgements.c.state, judgements.c.since_at, monitor_states.c.last_at, monitor_states.c.evidence)
+        .select_from(monitor_states.join(monitors, monitors.c.id == monitor_states.c.monitor_id)
+                     .outerjoin(judgements, judgements.c.monitor_id == monitors.c.id))
+        .where(monitors.c.component_id == component_id, monitors.c.archived_at.is_(None))
+        .order_by(monitors.c.no, monitor_states.c.region)
+    )  # fmt: skip
+    order = {"down": 0, "degraded": 1, "unknown": 2, "up": 3}
+    found = [
+        NetworkState(row.cause or "", row.state or "unknown", row.since_at or row.last_at, row.last_at, row.evidence or {})
+        for row in conn.execute(statement)
+    ]
+    return sorted(found, key=lambda one: order.get(one.state, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a reader looks for in the archive; '' and None leave a part open. `month` is YYYY-MM in the page's zone."""
+
+    words: str = ""
+    component: str = ""
+    kind: str = ""
+    month: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was asked."""
+        return not (self.words or self.component or self.kind or self.month)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of results, newest first; `before` continues after it (None at the end)."""
+
+    notices: tuple[NoticeView, ...]
+    before: datetime | None
+
+
+def search(conn: Connection, asked: Question, zone: str, before: datetime | None = None) -> Found:
+    """Published notices that hold every word, in any language, in number, titles or updates.
+
+    Raises ValueError for a month of another form.
+    """
+    wanted = [is_published()]
+    words = [word.lower() for word in asked.words.split()[:_MOST_WORDS]]
+    for word in words:
+        # What a person types is data: % and _ of LIKE are escaped, and JSON's own escapes are written as stored.
+        stored = word.replace("\\", "\\\\").replace('"', '\\"')
+        inside = select(notice_updates.c.notice_id).where(_holds(notice_updates.c.bodies, stored))
+        wanted.append(or_(_holds(notices.c.facts, stored), notices.c.number == word.upper(), notices.c.id.in_(inside)))
+    if asked.component:
+        named = select(notice_components.c.notice_id).where(notice_components.c.component_id == asked.component)
+        wanted.append(notices.c.id.in_(named))
+    if asked.kind:
+        wanted.append(notices.c.kind == asked.kind)
+    if asked.month:
+        start, end = _month(asked.month, zone)
+        wanted += [_occurred >= start, _occurred < end]
+    found: list[NoticeView] = []
+    for _ in range(_BATCHES):
+        rows = published().where(*wanted, *([] if before is None else [_occurred < before]))
+        batch = load_notices(conn, rows.order_by(_occurred.desc(), notices.c.id.desc()).limit(FOUND + 1))
+        for one in batch[:FOUND]:
+            if len(found) == FOUND:
+                return Found(tuple(found), before)
+            if all(_says(one, word) for word in words):
+                found.append(one)
+            before = one.started_at
+        if len(batch) <= FOUND:
+            return Found(tuple(found), None)
+    return Found(tuple(found), before)
+
+
+def _says(one: NoticeView, word: str) -> bool:
+    """The database also finds words in the names of facts, which no reader has ever seen."""
+    texts = [one.number, *one.facts.titles.values(), *one.facts.scope.values()]
+    texts += [text for update in one.updates for text in (*update.bodies.values(), *update.facts.titles.values())]
+    return any(word in text.lower() for text in texts)
+
+
+def _holds(column: Any, text: str) -> Any:  # noqa: ANN401 - a column, an expression
+    """Case is ignored as far as both databases agree to: in ASCII."""
+    return func.lower(column.op("||")("")).contains(text.lower(), autoescape=True)
+
+
+def _month(month: str, zone: str) -> tuple[datetime, datetime]:
+    first = date.fromisoformat(f"{month}-01")
+    if len(month) != 7:
+        raise ValueError(month)
+    after = (first + timedelta(days=32)).replace(day=1)
+    start, end = (datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC) for day in (first, after))
+    return start, end
+
+
+def months(conn: Connection, zone: str) -> list[str]:
+    """Every month (YYYY-MM) from the first published notice to the last, newest first; at most 120."""
+    first, last = conn.execute(select(func.min(_occurred), func.max(_occurred)).where(is_published())).one()
+    if first is None:
+        return []
+    low, high = (at.astimezone(ZoneInfo(zone)) for at in (first, last))
+    count = (high.year - low.year) * 12 + high.month - low.month + 1
+    numbers = (high.year * 12 + high.month - 1 - back for back in range(min(count, 120)))
+    return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in numbers]
+
+
+def load_faults(conn: Connection, since_at: datetime) -> list[Fault]:
+    """Published incidents and security notices that began since then, oldest first: the newest 500 of them."""
+    wanted = published().where(notices.c.kind.in_(("incident", "security")), _occurred >= since_at)
+    found = load_notices(conn, wanted.order_by(_occurred.desc(), notices.c.id.desc()).limit(MOST_IN_A_YEAR))
+    seen = select(notices.c.id, notices.c.detected_at).where(is_published(), _occurred >= since_at)
+    detected = {row.id: row.detected_at for row in conn.execute(seen)}
+    return [
+        Fault(
+            one.facts.cause, one.component_ids, one.started_at, detected.get(one.id), one.published_at, one.resolved_at,
+            one.source == "monitor",
+            tuple(update.facts.eta_at for update in reversed(one.updates) if update.facts.eta_at),
+        )
+        for one in reversed(found) if not one.is_damaged
+    ]  # fmt: skip

@@ -1,0 +1,67 @@
+"""What works on which network: rows are capabilities, columns the wallet's networks; on a phone the same as sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from statuspage import i18n
+from statuspage.domain import status
+from statuspage.store.public_views import ComponentView, PublicView
+from statuspage.symptoms import tree
+
+# Capabilities in the order of the page, and the function of the catalogue that each needs beside the network itself.
+NEEDS = {"send": "transfers", "receive": "receive", "balances": "balances", "swap": "swap", "bridge": "bridge", "fees": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A network: the component that stands for it, its short name, and its chain id."""
+
+    component: ComponentView
+    short: str
+    chain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A capability. `cells` has one status a column, None where the wallet does not offer it; `trouble` names those that fail."""
+
+    capability: str
+    cells: tuple[str | None, ...]
+
+    @property
+    def offered(self) -> int:
+        """On how many networks it exists."""
+        return sum(cell is not None for cell in self.cells)
+
+    @property
+    def working(self) -> int:
+        """On how many of them it works."""
+        return self.cells.count(status.OPERATIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Empty (`rows` is ()) where wallet.yaml names no capabilities."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+def grid(view: PublicView, language: str) -> Grid:
+    """The table as the reader of `language` sees it."""
+    columns = tuple(
+        Column(one, tree().short(one.chain, i18n.pick(one.names, language)), one.chain)
+        for one in view.components
+        if one.chain and one.chain in view.capabilities
+    )
+    rows = (Row(name, tuple(cell(view, column.component, name) for column in columns)) for name in NEEDS)
+    return Grid(columns, tuple(row for row in rows if row.offered))
+
+
+def cell(view: PublicView, network: ComponentView, capability: str) -> str | None:
+    """The status of one capability on one network: the worse of the network's and the function's."""
+    if network.chain is None or capability not in view.capabilities.get(network.chain, ()):
+        return None
+    function = view.by_id.get(NEEDS[capability])
+    return status.worst([network.status, *([function.status] if function else [])])
