@@ -1,8 +1,10 @@
 """A real server and a real agent on loopback: cut off, killed, restarted, revoked. Nothing is lost and nothing counts twice."""
 
+import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from installation import Installation
@@ -103,6 +105,25 @@ def test_an_agent_in_the_wrong_region_says_so_and_ends(home, tmp_path):
 
     assert agent.process.wait(20) == 3
     assert "knows this agent in region 'hk', not 'tokyo'" in agent.log.read_text()
+
+
+@pytest.mark.parametrize(("fake", "region", "off_s"), [("+10m", "hk", 600), ("-1d", "sg", -86_400)])
+def test_a_wrong_clock_of_the_machine_changes_no_time(fake, region, off_s, home, tmp_path):
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    assert library, "run scripts/test-setup (Debian: apt-get install faketime)"
+    name, began_ms = f"{region}-late", time.time_ns() // 1_000_000
+    clock = {"LD_PRELOAD": str(library), "FAKETIME": fake, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    agent = Outpost(tmp_path, home.page, add(home, name, region), region=region, **clock).start()
+    try:
+        home.wait_for(lambda: len(arrivals(home, name)) >= 3)
+        assert agent.stop() == 0
+    finally:
+        agent.kill()
+
+    stamped = [json.loads(row)[0]["at_ms"] for (row,) in look(home, "SELECT results FROM seen WHERE agent = ? ORDER BY no", name)]
+    (told,) = [row for row in home.cli("agents", "list") if row["name"] == name]
+    assert began_ms < stamped[0] < stamped[-1] <= time.time_ns() // 1_000_000
+    assert abs(told["clock_off_s"] - off_s) < 10
 
 
 def test_the_list_tells_who_is_there(home):
