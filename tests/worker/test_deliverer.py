@@ -433,6 +433,24 @@ def test_paid_messages_to_the_public_stop_at_the_ceiling_and_the_on_call_is_page
     assert inbox.to("+85259999999") == [1, 5]
 
 
+def test_the_ceiling_counts_each_country_at_its_own_price(world, worker, inbox, monkeypatch):
+    monkeypatch.setattr(registry, "costs", lambda name, _services: name == "sms")
+    prices = {"HK": "0.40", "SG": "0.05"}
+    with world.ctx.db.write() as conn:
+        sms = {"countries": ["HK", "SG"], "spend": {"per_hour": 1, "per_month": 10}, "prices": prices}
+        conn.execute(update(meta).where(meta.c.name == "channels").values(value={"sms": sms}))
+    for number in range(3):
+        world.subscription(f"+8525123{number:04d}", channel="sms", label="+852 ••• 0000")
+    for number in range(10):
+        world.subscription(f"+659123{number:04d}", channel="sms", label="+65 ••• 0000")
+    world.say(world.notice())
+
+    worker.run_once()
+
+    # 2 x 0.40 leave 0.20: the third of Hong Kong does not fit, and who comes after it waits with it.
+    assert sorted(inbox.got.values()) == [1, 1]
+
+
 def test_a_database_that_refuses_the_record_does_not_make_a_sent_message_forgotten(world, worker, inbox, monkeypatch):
     world.subscription("a")
     world.say(world.notice())
