@@ -1,10 +1,10 @@
 """The judgement of a monitor: what its regions say together, over time. Components and notices follow it and nothing else.
 
-Flapping: a monitor that went down and came back twice within a window is not working, and telling each change is noise. It is
-then *degraded* until it has been quiet for a whole window. Nagios looks back over the 20 possible changes between 21 checks
-(its documentation, "Detection and Handling of State Flapping"), hence the window of 20 intervals; its floor of 15 minutes is
-for quick checks. Four changes are two whole outages: an endpoint that comes and goes every two minutes makes two notices and then
-one that stays (reliability.md F9), where a lower count would already take one relapse for flapping.
+Flapping: a monitor that fails for the third time within a window is not working, and telling each change is noise. It is then
+*degraded* until it has been quiet for a whole window. Nagios looks back over the 20 possible changes between 21 checks (its
+documentation, "Detection and Handling of State Flapping"), hence the window of 20 intervals; its floor of ten minutes is for
+quick checks. Five changes are two whole outages and the beginning of a third: an endpoint that comes and goes every two minutes
+makes two notices and then one that stays (reliability.md F9), and one relapse alone is none.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from datetime import datetime, timedelta
 from statuspage.domain import status
 
 BAD = frozenset({"down", "degraded"})
-FLAP_CROSSINGS = 4
+FLAP_CROSSINGS = 5
 FLAP_INTERVALS = 20
-FLAP_AT_LEAST = timedelta(minutes=15)
+FLAP_AT_LEAST = timedelta(minutes=10)
 # Who fails without a break for so much of the window fails, whatever was before: it must not be shown as merely degraded.
 STEADY_FAILURE = 3
 

@@ -20,7 +20,7 @@ def desk(sqlite_database, free_port):
 def test_a_flapping_monitor_is_marked_in_the_list_and_explained_on_its_page(desk):
     lin, wei = desk.signed_in("lin"), desk.signed_in("wei")
     assert "flapping" not in lin.get("/monitors").text.lower()
-    for _ in range(2):
+    for _ in range(3):
         desk.probe.sees("down", "transfers-api", times=3)
         desk.probe.sees("up", "transfers-api", times=2)
 
