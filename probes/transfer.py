@@ -85,6 +85,7 @@ class Transfer:
         self._policy: Policy | None = None
         self._max_body = MAX_BODY
         self._head_size = 0
+        self._is_tls = False
         self.head: list[bytes] = []
         self.body = bytearray()
         self.body_capped = False
@@ -139,6 +140,7 @@ class Transfer:
         self.body_capped = self.head_capped = False
         self.dialled = self.refused = ""
         url = request.url
+        self._is_tls = url.scheme == "https"
         curl.setopt(pycurl.URL, request.text)
         if request.body is not None:
             curl.setopt(pycurl.POSTFIELDS, request.body)
@@ -167,15 +169,16 @@ class Transfer:
             connection.close()
         self._sockets.clear()
 
-    def _on_head(self, line: bytes) -> int:
-        self._head_size += len(line)
-        if self._head_size > MAX_HEAD:
+    def _on_head(self, line: bytes) -> int | None:
+        size = self._head_size = self._head_size + len(line)
+        if size > MAX_HEAD:
             self.head_capped = True
             return -1
-        if line.startswith(b"HTTP/") and self.head:
-            self.head.clear()  # an interim answer (100, 103) came first
-        self.head.append(line)
-        return len(line)
+        head = self.head
+        if head and line[:5] == b"HTTP/":
+            head.clear()  # an interim answer (100, 103) came first
+        head.append(line)
+        return None  # all of it
 
     def _on_body(self, data: bytes) -> int:
         room = self._max_body - len(self.body)
@@ -208,14 +211,14 @@ class Transfer:
         connected = info(pycurl.CONNECT_TIME)
         ready = connected
         if connected:
-            phases["connect"] = phases.get("connect", 0.0) + _ms(connected - info(pycurl.NAMELOOKUP_TIME))
-            secured = info(pycurl.APPCONNECT_TIME)
+            _add(phases, "connect", connected - info(pycurl.NAMELOOKUP_TIME))
+            secured = info(pycurl.APPCONNECT_TIME) if self._is_tls else 0.0
             if secured:
-                phases["tls"] = phases.get("tls", 0.0) + _ms(secured - connected)
+                _add(phases, "tls", secured - connected)
                 ready = secured
         if began:
-            phases["first_byte"] = phases.get("first_byte", 0.0) + _ms(began - ready)
-            phases["body"] = phases.get("body", 0.0) + _ms(info(pycurl.TOTAL_TIME) - began)
+            _add(phases, "first_byte", began - ready)
+            _add(phases, "body", info(pycurl.TOTAL_TIME) - began)
 
     @property
     def version(self) -> str:
@@ -232,8 +235,8 @@ class Transfer:
         return int(self.curl.getinfo(pycurl.OS_ERRNO))
 
 
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3)
+def _add(phases: dict[str, float], phase: str, seconds: float) -> None:
+    phases[phase] = phases.get(phase, 0.0) + int(seconds * 1_000_000 + 0.5) / 1000
 
 
 def _bracketed(address: str) -> str:
