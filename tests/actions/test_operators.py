@@ -290,3 +290,16 @@ def test_counters_that_are_full_again_are_forgotten_and_sums_and_known_places_st
     assert left == sorted([
         *(f"{name}-1" for name in names), "sms-spend-2026-11-30", "sign_in_known:d-30", "sign_in_known:d-100",
     ])  # fmt: skip
+
+
+def test_only_an_admin_ends_the_session_of_somebody_else(lin):
+    token = sessions.sign_in_with_password(lin, "lin", PASSWORD, HERE)
+    handle = session_of(lin, token).handle
+
+    with pytest.raises(NotAllowed):
+        sessions.revoke(lin, Actor("wei", "responder"), "lin", handle)
+    still = session_of(lin, token)
+    sessions.revoke(lin, Actor("mei", "admin"), "lin", handle)
+
+    assert still is not None
+    assert session_of(lin, token) is None
