@@ -63,7 +63,7 @@ def _silence(ctx: Context, book: Book, now: datetime, now_s: float) -> int:
         check_store.save_states(conn, [checks.state_row(*key, state, None) for key, state in fresh.items()])
         check_store.add_transitions(conn, [_silent_row(key, book.states[key], now) for key in silent])
         held = turns.follow(conn, ctx, book, turned, now) if turned else set()
-        turns.tell_regions(conn, book, by_monitor, now)
+        turns.tell_regions(conn, book, silent, now)
     book.keep(fresh)
     _take(book, turned)
     book.held |= held

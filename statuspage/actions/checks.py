@@ -173,7 +173,8 @@ def record(
         check_store.add_transitions(conn, [*_transitions(this), *_together_rows(book, turned, now)])
         if turned:
             held = turns.follow(conn, ctx, book, turned, now)
-        turns.tell_regions(conn, book, [turn.result.monitor_id for turn in this.turns if turn.transition], now)
+        said = [(turn.result.monitor_id, turn.result.region) for turn in this.turns if turn.transition]
+        turns.tell_regions(conn, book, said, now)
         store.beat(conn, "checker", now)
     book.keep(this.states)
     book.hear(this.states, book.clock_s())

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from statuspage.actions import components, suspicions
-from statuspage.actions.book import Book
+from statuspage.actions.book import Book, Key
 from statuspage.actions.context import MONITORS, Context
 from statuspage.actions.suspicions import Failing
 from statuspage.domain.judgement import BAD, Judgement, ancestors
@@ -76,10 +76,10 @@ def _touched(book: Book, turned: Sequence[Turned]) -> set[str]:
     return found
 
 
-def tell_regions(conn: Connection, book: Book, monitor_ids: Iterable[str], now: datetime) -> None:
+def tell_regions(conn: Connection, book: Book, keys: Iterable[Key], now: datetime) -> None:
     """Tell the publisher where a region changed its view, which changes its component's page even where no verdict follows."""
-    found = {book.monitors[name].component_id: list[str]() for name in monitor_ids if len(book.regions.get(name, ())) > 1}
-    tell_publisher(conn, found, now)
+    several = (name for name, region in keys if book.regions.get(name, set()) - {region})
+    tell_publisher(conn, {book.monitors[name].component_id: list[str]() for name in several}, now)
 
 
 def tell_publisher(conn: Connection, changed: Mapping[str, list[str]], now: datetime) -> None:

@@ -59,10 +59,10 @@ def add(home, name, region):
 def test_an_agent_reports_is_killed_cut_off_and_goes_on(home, tmp_path):
     agent = Outpost(tmp_path, home.page, add(home, "hk-1", "hk")).start()
     try:
-        home.wait_for(lambda: len(arrivals(home, "hk-1")) >= 2)
+        home.wait_for(lambda: len(arrivals(home, "hk-1")) >= 2, within_s=60)
         agent.kill()
         agent.start()
-        home.wait_for(lambda: len({boot for boot, _ in arrivals(home, "hk-1")}) == 2)
+        home.wait_for(lambda: len({boot for boot, _ in arrivals(home, "hk-1")}) == 2, within_s=60)
         home.stop()
         cut_ms = time.time_ns() // 1_000_000
         time.sleep(3.5)
@@ -70,7 +70,7 @@ def test_an_agent_reports_is_killed_cut_off_and_goes_on(home, tmp_path):
         healed_ms = time.time_ns() // 1_000_000
         home.start()
         agent.start()
-        home.wait_for(lambda: len({boot for boot, _ in arrivals(home, "hk-1")}) == 3)
+        home.wait_for(lambda: len({boot for boot, _ in arrivals(home, "hk-1")}) == 3, within_s=60)
         assert agent.stop() == 0
     finally:
         agent.kill()
@@ -87,10 +87,10 @@ def test_an_agent_reports_is_killed_cut_off_and_goes_on(home, tmp_path):
 def test_a_revoked_agent_stops_probing_and_says_why(home, tmp_path):
     agent = Outpost(tmp_path, home.page, add(home, "sg-1", "sg"), region="sg").start()
     try:
-        home.wait_for(lambda: arrivals(home, "sg-1"))
+        home.wait_for(lambda: arrivals(home, "sg-1"), within_s=60)
         home.cli("agents", "revoke", "sg-1")
-        home.wait_for(lambda: "refuses this agent: revoked" in agent.log.read_text())
-        home.wait_for(lambda: "0 monitors are watched from here" in agent.log.read_text())
+        home.wait_for(lambda: "refuses this agent: revoked" in agent.log.read_text(), within_s=60)
+        home.wait_for(lambda: "0 monitors are watched from here" in agent.log.read_text(), within_s=60)
         count = len(arrivals(home, "sg-1"))
         again = Outpost(tmp_path / "again", home.page, (tmp_path / "agent.key").read_text(), region="sg").start()
         assert again.process.wait(20) == 3
@@ -115,7 +115,7 @@ def test_a_wrong_clock_of_the_machine_changes_no_time(fake, region, off_s, home,
     clock = {"LD_PRELOAD": str(library), "FAKETIME": fake, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     agent = Outpost(tmp_path, home.page, add(home, name, region), region=region, **clock).start()
     try:
-        home.wait_for(lambda: len(arrivals(home, name)) >= 3)
+        home.wait_for(lambda: len(arrivals(home, name)) >= 3, within_s=60)
         assert agent.stop() == 0
     finally:
         agent.kill()

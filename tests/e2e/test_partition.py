@@ -31,7 +31,7 @@ def report(tmp_path_factory):
         pytest.fail(HOW)
     environment = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
     done = subprocess.run(
-        [*apart, sys.executable, SCENARIO, folder], capture_output=True, text=True, check=False, timeout=150, env=environment
+        [*apart, sys.executable, SCENARIO, folder], capture_output=True, text=True, check=False, timeout=270, env=environment
     )
     logs = "\n".join(path.read_text()[-1500:] for path in folder.rglob("*.log"))
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{logs}"
