@@ -13,9 +13,11 @@ _NAMES = (
     r"mnemonic|seed|otp|credential|jwt|signature"
 )
 _HEADER = re.compile(rf"(?:^|[-_])(?:{_NAMES})s?(?:$|[-_])|^x-api-key$", re.IGNORECASE)
-# A field of JSON whose name says what it is; the value's end may lie beyond the excerpt.
-_FIELD = re.compile(rf'(?i)("[\w-]*(?:{_NAMES})[\w-]*"\s*:\s*)(?:"(?:[^"\\]|\\.)*(?:"|$)|-?\d[\w.+-]*)')
-_PAIR = re.compile(rf"(?i)(\b[\w-]*(?:{_NAMES})[\w-]*=)[^\s&;,\"'<>]+")
+_NAME = re.compile(_NAMES, re.IGNORECASE)
+# A name of bounded length first, then whether it says credential: in one expression a hostile body would cost its length cubed.
+# The value's end may lie beyond the excerpt.
+_FIELD = re.compile(r'"([\w-]{1,64}+)"(\s{0,9}:\s{0,9})(?:"(?:[^"\\]|\\.)*+(?:"|$|\\$)|-?\d[\w.+-]*+)')
+_PAIR = re.compile(r"(?<![\w-])([\w-]{1,64}+)=[^\s&;,\"'<>]+")
 _CUTS = ((300, 40), (120, 40), (60, 20), (30, 20), (60, 10))
 
 
@@ -28,7 +30,15 @@ def header(line: str) -> str:
 def body(raw: bytes, longest: int) -> str:
     """The beginning of a body as text, without the values of fields that are credentials by their names."""
     text = raw[: 2 * longest].decode("utf-8", "replace")
-    return _PAIR.sub(rf"\1{_MASK}", _FIELD.sub(rf'\1"{_MASK}"', text))[:longest]
+    return _PAIR.sub(_pair, _FIELD.sub(_field, text))[:longest]
+
+
+def _field(match: re.Match[str]) -> str:
+    return f'"{match[1]}"{match[2]}"{_MASK}"' if _NAME.search(match[1]) else match[0]
+
+
+def _pair(match: re.Match[str]) -> str:
+    return f"{match[1]}={_MASK}" if _NAME.search(match[1]) else match[0]
 
 
 def fitted(evidence: dict[str, Any], limit: int = LIMIT) -> dict[str, Any]:

@@ -42,7 +42,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<=://)[^\s/@]+@"), f"{HIDDEN}@"),
     (re.compile(r"\b(bearer|basic|digest|vapid)\s+[\w.~+/=,-]{8,}(?:\s*\bk=[\w-]+)?", re.IGNORECASE), rf"\1 {HIDDEN}"),
     (re.compile(rf"(?i)((?:\b|_)(?:{_NAMES})s?\b[\"']?\s*[:=]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s&,;)}}\]]+)"), rf"\1{HIDDEN}"),
-    (re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)+"), HIDDEN),
+    # From the beginning of a run and possessively: else a long run without an @ costs the square of its length.
+    (re.compile(r"(?<![\w.%+-])[\w.%+-]++@[\w-]++(?:\.[\w-]+)+"), HIDDEN),
     (re.compile(r"(?<![\w+])\+[1-9](?:[ ().-]{0,2}\d){6,14}(?!\d)"), HIDDEN),  # E.164, with the gaps people put in
     (re.compile(r"(?<![\w.+-])1[3-9]\d{9}(?![\w.])"), HIDDEN),  # a mainland mobile number without its country
     # Chat webhooks and push endpoints are their own password: a long mixed segment of a path.

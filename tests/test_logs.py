@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 import warnings
 
 import pytest
@@ -212,3 +213,13 @@ def test_warnings_go_the_same_way(log):
 def test_an_unknown_form_or_level_is_refused_with_what_to_write(form, level, setting):
     with pytest.raises(SettingsError, match=rf"{setting} is .*: write "):
         logs.configure(form, level)
+
+
+@pytest.mark.parametrize("piece", ["x", "a1", "a.", "_", "7", "+1", "sp_A", "://a", "a@a", "token=", "eyJ"])
+def test_a_long_text_is_searched_in_a_time_that_grows_with_its_length(piece):
+    text = piece * (60_000 // len(piece))
+    began = time.process_time()
+
+    logs.redact(text)
+
+    assert time.process_time() - began < 2.5  # an expression that looks again from each letter takes half a minute

@@ -23,7 +23,9 @@ from statuspage.store.monitors import Monitor
 log = logging.getLogger(__name__)
 
 KIND = store.KIND
-_AWAY = timedelta(seconds=20)  # a job tries again for some seconds; a longer silence of ours may have swallowed a signal
+# A job tries again for half a minute, and the newest sign of our life may be as old as the longest ordinary interval; a longer
+# silence of ours may have swallowed a signal.
+_AWAY = timedelta(seconds=60)
 _LEAP_S = 10.0  # the wall clock against the monotonic one
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -125,3 +126,15 @@ def test_a_view_has_a_line_for_everything_and_ends_with_the_verdict():
         "      < HTTP/1.1 200 OK", "      ms                 5.0", "  FAIL a: b", "  ? is it late?",
         "down in 12.5 ms: assertion: it fails",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "piece", ["token-", "token", '"token"', '"token":"', "seed-token_", '"', "\\", "-", "a=1", '"token": ', "x"]
+)
+def test_a_hostile_body_is_searched_in_no_time(piece):
+    body = (piece * 1000)[:1000].encode()
+    began = time.process_time()
+
+    evidence.body(body, 500)
+
+    assert time.process_time() - began < 0.1
