@@ -41,8 +41,9 @@ def backup(*, folder: Path | None, json_wanted: bool) -> None:
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--replace", is_flag=True, help="Put the present database aside and use this one.")
+@as_json
 @reports_errors
-def restore(*, path: Path, replace: bool) -> None:
+def restore(*, path: Path, replace: bool, json_wanted: bool) -> None:
     """Put the backup PATH in place. Stop the server first."""
     found = settings.load()
     if found.database_url:
@@ -51,11 +52,9 @@ def restore(*, path: Path, replace: bool) -> None:
     if not path.is_file():
         message = f"{path}: no such file"
         raise NotFound(message)
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as copy:
-        verdict = copy.execute("PRAGMA integrity_check").fetchone()[0]
-    copy.close()
+    verdict = _verdict(path)
     if verdict != "ok":
-        message = f"{path} is damaged: {verdict}"
+        message = f"{path} is damaged or no backup of ours: {verdict}"
         raise SettingsError(message)
     target = found.data / "statuspage.db"
     if target.exists() and not replace:
@@ -67,7 +66,20 @@ def restore(*, path: Path, replace: bool) -> None:
         if old.exists():
             old.rename(old.with_name(f"{old.name}.{clock.now():%Y%m%dT%H%M%S}.aside"))
     shutil.copyfile(path, target)
-    click.echo(f"{target} is {path}; start the server")
+    answer({"database": str(target), "from": str(path)}, f"{target} is {path}; start the server", json_wanted=json_wanted)
+
+
+def _verdict(path: Path) -> str:
+    """`ok`, or what is wrong with that file. An empty file is a whole database to SQLite: ours knows its revision."""
+    copy = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        verdict = str(copy.execute("PRAGMA integrity_check").fetchone()[0])
+        copy.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    finally:
+        copy.close()
+    return verdict
 
 
 @click.command()
@@ -77,7 +89,7 @@ def doctor(*, json_wanted: bool) -> None:
     """Check the installation: schema, signed log, audit log, loops. Exit code 1 when something is wrong."""
     home = open_installation()
     now = clock.now()
-    log = verification.verify(home.ctx)
+    log = verification.verify(home.ctx, head=verification.remembered(home.settings.data))
     with home.ctx.db.read() as conn:
         broken_audit = audit.first_broken(conn)
         beats = monitors.beats(conn)
