@@ -158,7 +158,7 @@ def record(
         ):
             _judge(book, this, result)
     turned = [_together(book, this, name, now) for name in this.moved]
-    turned = [item for item in turned if item.new != item.old]
+    turned = [_unless_settled(ctx, item, now) for item in turned if item.new != item.old]
     held: set[str] = set()
     with ctx.db.write() as conn:
         if fence:
@@ -187,7 +187,9 @@ def record(
 def _note_head(this: _Round, monitor: Monitor, result: CheckResult) -> None:
     """The tip that the references agree on, else the highest own head that was read."""
     endpoints = result.evidence.get("endpoints")
-    own = [each.get("head_height") for each in endpoints if isinstance(each, dict)] if isinstance(endpoints, list) else []
+    own = (
+        [each.get("head_height") for each in endpoints if isinstance(each, dict)] if isinstance(endpoints, list) else []
+    )
     height = result.evidence.get("tip", max((each for each in own if isinstance(each, int)), default=None))
     if isinstance(height, int) and 0 <= height < _HIGHEST:
         block_s = monitor.options.get("block_s")
@@ -250,6 +252,15 @@ def _together(book: Book, this: _Round, monitor_id: str, now: datetime) -> Turne
     new = book.judge(monitor_id, regions, this.states, this.meanings, now, began_at)
     old = book.judgements.get(monitor_id) or judgement.first(now)
     return Turned(book.monitors[monitor_id], old, new, last.result.error_class or "", last.result.message)
+
+
+def _unless_settled(ctx: Context, item: Turned, now: datetime) -> Turned:
+    """What seems to begin to flap has not, if a person closed the earlier outages: they were incidents with an end."""
+    if item.new.flapping_at != now:
+        return item
+    with ctx.db.read() as conn:
+        settled_at = judgement_store.settled_at(conn, item.monitor.id)
+    return replace(item, new=judgement.forgiven(item.new, settled_at)) if settled_at else item
 
 
 def _transitions(this: _Round) -> list[dict[str, Any]]:

@@ -105,6 +105,14 @@ def rested(judgement: Judgement, at: datetime, window: timedelta) -> Judgement:
     return replace(judgement, flapping_at=None, crossings=())
 
 
+def forgiven(judgement: Judgement, settled_at: datetime) -> Judgement:
+    """The judgement without the changes before `settled_at`, when a person closed the incident that they belong to."""
+    crossings = tuple(at for at in judgement.crossings if at > settled_at)
+    if len(crossings) == len(judgement.crossings):
+        return judgement
+    return replace(judgement, crossings=crossings, flapping_at=None)
+
+
 def shifted(judgement: Judgement, by: timedelta) -> Judgement:
     """The judgement after the wall clock was set: what was so long ago stays so long ago."""
     moved = tuple(each + by for each in judgement.crossings)

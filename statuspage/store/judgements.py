@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from statuspage.clock import from_ms, to_ms
 from statuspage.domain.judgement import Judgement
 from statuspage.store.schema.checks import judgements, monitor_states
+from statuspage.store.schema.notices import notice_monitors, notices
 
 
 def load(conn: Connection, ids: Iterable[str] | None = None) -> dict[str, Judgement]:
@@ -45,3 +47,14 @@ def dialled(conn: Connection) -> dict[str, str]:
     """The address that each monitor last dialled, as far as it dialled one; of several regions any."""
     statement = select(monitor_states.c.monitor_id, monitor_states.c.dialled).where(monitor_states.c.dialled != "")
     return {row[0]: row[1] for row in conn.execute(statement)}
+
+
+def settled_at(conn: Connection, monitor_id: str) -> datetime | None:
+    """When a person last closed a notice in which this monitor failed."""
+    statement = (
+        select(func.max(notices.c.resolved_at))
+        .join(notice_monitors, notice_monitors.c.notice_id == notices.c.id)
+        .where(notice_monitors.c.monitor_id == monitor_id, notices.c.touched == True)  # noqa: E712 - SQL
+    )
+    found: datetime | None = conn.execute(statement).scalar_one()
+    return found

@@ -286,6 +286,18 @@ def test_flapping_is_said_in_both_languages_once(wallet, probe):
     assert sum("反复失败又恢复" in each["zh-Hans"] for each in bodies) == 1
 
 
+def test_outages_that_a_person_has_closed_are_no_flapping(wallet, probe):
+    for _ in range(4):
+        probe.sees("down", "transfers-api", times=3)
+        [found] = opened(wallet)
+        notices.update(wallet, LIN, found.public_id, incident(status="identified"))
+        probe.sees("up", "transfers-api", times=2)
+        notices.resolve(wallet, LIN, found.public_id, {"en": "Fixed.", "zh-Hans": "已恢复。"})
+
+    assert judgement_of(wallet, "transfers-api").flapping_at is None
+    assert (opened(wallet), status_of(wallet, "transfers")) == ([], "operational")
+
+
 def test_flapping_ends_after_ten_quiet_minutes(wallet, probe):
     flap(probe, 3)
     for _ in range(8):
