@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
+import math
 import resource
 import threading
 import time
@@ -29,6 +30,8 @@ from probes.transfer import Client
 log = logging.getLogger(__name__)
 
 FLUSH_S = 0.25
+# What is due within this time starts in one wake-up: at 1,000 runs a second waking up for each cost a third of the CPU.
+_QUANTUM_S = 0.01
 _GRACE_S = 0.1  # what a probe gets beyond its own deadline before it is cancelled
 _STALLED_S = 1.5  # a loop this late was stopped or starved: what timed out meanwhile timed out on our side
 _PER_AUTHORITY = 8  # runs at once against one host and port
@@ -226,7 +229,7 @@ class Engine:
             self._timer.cancel()
             self._timer = None
         if self._heap and self._loop is not None:
-            self._timer = self._loop.call_at(self._heap[0][0], self._fire)
+            self._timer = self._loop.call_at(_together(self._heap[0][0]), self._fire)
 
     def _fire(self) -> None:
         self._timer = None
@@ -301,7 +304,7 @@ class Engine:
                 entry.task = None
             self._release(entry)
             run.phases, run.evidence, run.detail = {}, {}, entry.again
-            if self._heap and (self._timer is None or self._heap[0][0] < self._timer.when()):
+            if self._heap and (self._timer is None or _together(self._heap[0][0]) < self._timer.when()):
                 self._arm()
 
     async def _probe(self, entry: Entry, late_ms: float) -> CheckResult:
@@ -365,6 +368,11 @@ class Engine:
         except Exception:
             self._counts["lost_batches"] += 1
             log.exception("a batch of %d results was not accepted", len(batch))
+
+
+def _together(due: float) -> float:
+    """When to wake for what is due then."""
+    return math.ceil(due / _QUANTUM_S) * _QUANTUM_S
 
 
 def _checked(result: object) -> CheckResult:
