@@ -40,6 +40,17 @@ def _one(given: str, setting: str, path: Path) -> bytes:
     return _parse(path.read_text(encoding="ascii").strip(), str(path))
 
 
+def create(path: Path) -> bytes:
+    """A new key in `path`, which must not exist; the key."""
+    _create(path)
+    return read(path)
+
+
+def read(path: Path) -> bytes:
+    """The key in `path`. Raises SettingsError for one of the wrong form."""
+    return _parse(path.read_text(encoding="ascii").strip(), str(path))
+
+
 def _create(path: Path) -> None:
     """Write a new key whole or not at all; a second process that races us finds ours and uses it."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

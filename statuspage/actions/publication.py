@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from statuspage.actions.context import Context
 from statuspage.domain import signing
@@ -51,9 +51,16 @@ def announce_key(ctx: Context) -> str:
 
 
 def ensure_key(conn: Connection, keys: Keys, at: datetime) -> str:
-    """The id of the signing key, whose public half is recorded at first use."""
+    """The id of the signing key, whose public half is recorded at first use. With it the key before ends: both stay published."""
     public = signing.public_key(keys.signing)
     key_id = signing.key_id(public)
-    if conn.execute(select(keys_table.c.id).where(keys_table.c.id == key_id)).first() is None:
+    known = {row.id: row for row in conn.execute(select(keys_table).where(keys_table.c.purpose == "log"))}
+    if key_id not in known:
         conn.execute(insert(keys_table).values(id=key_id, purpose="log", public_key=public, valid_from=at))
+    # Only older ones: one that was announced for today and is not in place yet has not been replaced.
+    since = known[key_id].valid_from if key_id in known else at
+    replaced = [row.id for row in known.values() if row.id != key_id and row.valid_until is None and row.valid_from <= since]
+    if replaced:
+        conn.execute(update(keys_table).where(keys_table.c.id.in_(replaced)).values(valid_until=at))
+        notices.add_change(conn, {"page": True}, at)
     return key_id

@@ -34,7 +34,7 @@ COMMANDS = {
     "init": "setup:init", "config": "setup:config", "operator": "setup:operator", "notice": "notices:notice",
     "maintenance": "notices:maintenance", "subscribers": "subscribers:subscribers", "backup": "data:backup",
     "export": "export:export", "restore": "data:restore", "doctor": "data:doctor", "heartbeat": "heartbeats:heartbeat",
-    "agents": "agents:agents",
+    "agents": "agents:agents", "key": "keys:key",
 }  # fmt: skip
 
 

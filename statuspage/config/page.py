@@ -76,6 +76,7 @@ class Official(Shape):
     sms_senders: list[Line] = Field(default_factory=list)
     apps: Apps = Apps()
     social: dict[Line, WebAddress] = Field(default_factory=dict)
+    security: Line = ""  # mail address or https address for reports of weaknesses; security.txt is made of it
 
 
 class PageShape(Shape):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from statuspage import i18n
+from statuspage.domain.notice import NUMBER_ALPHABET
 from statuspage.publish import badges, calendars, feeds, inapp, topics
 from statuspage.publish.snapshot import Snapshot
 from statuspage.publish.topics import Topic
 from statuspage.store.public_views import NoticeView, PublicView
 
 _STATUS_BADGES = ("status.svg", "shields.json")
-_ONCE = frozenset({"/embed.js", "/api/openapi.json", inapp.WHOLE, inapp.ANSWER})
+SECURITY = "/.well-known/security.txt"  # names a month in which it expires
+_ONCE = frozenset({"/embed.js", "/api/openapi.json", SECURITY, inapp.WHOLE, inapp.ANSWER})
+_NUMBER = re.compile(rf"/n/N-[{NUMBER_ALPHABET}]{{4}}\.json")
 _FEEDS = frozenset({*feeds.FILES, *calendars.FILES})
 # A reader that shows no edited entry again is the rule; who asked for this form hears at once, the other forms a moment later.
 _URGENT = tuple(file for file, per_notice in feeds.FILES.items() if not per_notice)
@@ -45,7 +49,7 @@ def feeds_of_page(held: Snapshot) -> Iterator[str]:
 
 def is_document(path: str) -> bool:
     """Whether `path` is published besides feeds: badges, the banner, in-app notices, documents of one notice."""
-    if path in _ONCE:
+    if path in _ONCE or _NUMBER.fullmatch(path):
         return True
     first, _, rest = path[1:].partition("/")
     if first in i18n.LOCALES:
@@ -73,6 +77,7 @@ def of_present(view: PublicView) -> Iterator[str]:
 def of_notice(notice: NoticeView) -> Iterator[str]:
     """The documents of one notice beside those of Statuspage's API."""
     yield f"/incidents/{notice.public_id}.json"
+    yield f"/n/{notice.number}.json"
     if notice.kind == "maintenance":
         yield f"/api/v2/scheduled-maintenances/{notice.public_id}.json"
 

@@ -84,6 +84,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("/log.json", "The signed log: its head and the newest 1,000 entries",
               {"head": "LogHead?", "first": "int", "entries": "[LogLine]"}),
     Operation("/log/{n}", "One entry of the signed log", {"": "LogEntry"}, {"n": "Number of the log entry"}),
+    Operation("/n/{number}.json", "What was published under a notice number, when, and through which channels",
+              {"": "Published"}, {"number": "Notice number, as messages carry it"}),
     Operation("/key.json", "Public keys that signed the log, old ones included", {"keys": "[Key]"}),
     Operation("/api/openapi.json", "This reference as OpenAPI 3.1", {"": "any"}),
 )  # fmt: skip

@@ -203,12 +203,32 @@ key_id | text | Which key signed, see /key.json
 signature | text | Ed25519 over the payload's bytes, base64
 bodies | {text?} | Texts by their SHA-256; null for one that was withdrawn
 """,
+    "Published": f"""
+number | text | Notice number, as messages carry it
+id | id | The notice's id
+kind | words({_KIND}) | Kind of notice
+status | text | State in our own words
+suspected | bool | Only our monitors say so; no person has confirmed it
+titles | texts | Title in every language
+published_at | time | When it was published
+updated_at | time | When it last changed
+channels | [text] | Channels it went out through, beside the page and its feeds
+updates | [PublishedUpdate] | What was said, newest first
+""",
+    "PublishedUpdate": """
+sequence | int | 1, 2, 3 and so on
+at | time | The time shown
+status | text | State in our own words
+bodies | {text} | SHA-256 of the text in each language
+entry | int? | Number of the log entry
+""",
     "Key": """
 id | text | First 16 hex digits of the key's SHA-256
 algorithm | words(Ed25519) | Kind of key
 public_key | text | 32 bytes, base64
 valid_from | time | When it signed first
 valid_until | time? | When its successor took over
+endorsement~ | any | Of an announced key: the signature of the key before it
 """,
     "Shields": """
 schemaVersion | int | Always 1

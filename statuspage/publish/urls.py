@@ -18,7 +18,7 @@ ASSETS, PAGES, JSON, BACKGROUND = 0, 1, 2, 3
 _RECORDS = (".rss", ".atom", ".json", ".ics", ".svg", ".js", ".txt")
 KEPT = 4  # rendered anew only where it is a file already: badges, which exist once somebody asked for them
 MOST_URGENT = 20  # notices of one change; an import of a thousand must not hold up the news
-_WORDS = ("/uptime", "/verify", "/docs/api")
+_WORDS = ("/uptime", "/verify", "/docs/api", "/official", "/key")
 
 Wanted = dict[str, int]  # path -> rank
 
@@ -142,7 +142,7 @@ def everything(held: Snapshot) -> Wanted:
 def of_day(view: PublicView) -> Wanted:
     """What a new local day renders anew: bars shift, "since 13:20" gets its date."""
     wanted = background(people.in_languages(view, people.everything(view))) | hot(view)
-    wanted |= dict.fromkeys(documents.badges_of_day(view), KEPT)
+    wanted |= dict.fromkeys((*documents.badges_of_day(view), documents.SECURITY), KEPT)
     for component in view.components:
         wanted |= _component(view, component.id)
     for language in view.page.languages:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, update
 
 from statuspage.domain.lifecycle import FINAL
 from statuspage.domain.notice import Facts
@@ -150,6 +150,12 @@ def updates_of(conn: Connection, notice_ids: Sequence[int]) -> dict[int, list[Up
     return out
 
 
+def updates_by_id(conn: Connection, ids: Sequence[int]) -> dict[int, Update]:
+    """Updates of these ids. Raises ValueError, TypeError or AttributeError for a row that is damaged."""
+    statement = select(notice_updates).where(notice_updates.c.id.in_(ids))
+    return {row["id"]: _update(row) for row in conn.execute(statement).mappings()}
+
+
 def last_update(conn: Connection, notice_id: int) -> Update:
     """The newest update of a notice; it must exist."""
     statement = (
@@ -263,6 +269,22 @@ def append_log(conn: Connection, row: dict[str, Any], bodies: dict[str, str]) ->
 def log_rows(conn: Connection, first: int = 1, limit: int = 1000) -> list[RowMapping]:
     """Log rows from number `first` on, in order."""
     return list(conn.execute(select(log).where(log.c.n >= first).order_by(log.c.n).limit(limit)).mappings())
+
+
+def first_break(conn: Connection) -> int | None:
+    """The first log row that does not name the hash of the row before it, or has none before it. One pass over two indexes."""
+    before = log.alias("before")
+    statement = (
+        select(log.c.n).outerjoin(before, before.c.n == log.c.n - 1)
+        .where(log.c.n > 1, or_(before.c.hash.is_(None), before.c.hash != log.c.prev_hash)).order_by(log.c.n).limit(1)
+    )  # fmt: skip
+    return conn.execute(statement).scalar_one_or_none()
+
+
+def log_payloads(conn: Connection, first: int, limit: int) -> list[RowMapping]:
+    """Number, hash and payload of log rows from `first` on, in order."""
+    columns = (log.c.n, log.c.hash, log.c.payload)
+    return list(conn.execute(select(*columns).where(log.c.n >= first).order_by(log.c.n).limit(limit)).mappings())
 
 
 def bodies_of(conn: Connection, hashes: Iterable[str]) -> dict[str, str | None]:

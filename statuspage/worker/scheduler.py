@@ -12,7 +12,7 @@ from datetime import UTC, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from probes import guard
-from statuspage.actions import configured_windows, heartbeats, maintenance, rollups, subscriber_retention
+from statuspage.actions import configured_windows, heartbeats, maintenance, rollups, subscriber_retention, verification
 from statuspage.actions.context import Context
 from statuspage.channels.safehttp import GuardedSession
 from statuspage.errors import DeliveryError, Unavailable
@@ -92,6 +92,16 @@ def _heartbeat(ctx: Context, settings: Settings) -> object:
         return None
 
 
+def _check_log(ctx: Context, settings: Settings) -> object:
+    """At start and every hour: a log that somebody altered is an alarm, and its head is not taken for the true one."""
+    found = verification.glance(ctx, verification.remembered(settings.data))
+    if found.is_whole:
+        verification.remember(ctx, settings.data)
+    else:
+        log.error("the signed log is broken at entry %s (%s): `statuspage doctor` says more", found.broken_at, found.reason)
+    return found
+
+
 JOBS: tuple[Job, ...] = (
     Job("maintenance", 5, _maintenance),
     Job("sweep", 20, _sweep),
@@ -102,6 +112,7 @@ JOBS: tuple[Job, ...] = (
     Job("windows", 300, _windows),
     Job("forget", 3600, _forget),
     Job("forget_people", 3600, _forget_people),
+    Job("log", 3600, _check_log),
     Job("forget_counts", 3600, _forget_counts),
 )
 

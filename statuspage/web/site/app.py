@@ -15,7 +15,7 @@ from statuspage.errors import NotFound as NothingThere
 from statuspage.i18n import LOCALES
 from statuspage.publish.urls import is_published
 from statuspage.store.pages import NOTHING_APPLIED
-from statuspage.web.site import data, embeds, feeds, pages, reference
+from statuspage.web.site import data, embeds, feeds, pages, reference, verify
 from statuspage.web.site.context import base, html
 from statuspage.web.site.headers import CACHE_NEVER, PREFLIGHT, cache_control, is_data, security
 from statuspage.web.site.services import Services
@@ -40,6 +40,7 @@ def create_site(services: Services) -> Flask:
     feeds.register(app, services)
     embeds.register(app, services)
     reference.register(app, services)
+    verify.register(app, services)
     app.register_error_handler(HTTPException, lambda error: _refuse(services, error.code or 500, error))
     app.register_error_handler(NothingThere, lambda _: _refuse(services, 404, NotFound()))
     app.register_error_handler(Unavailable, lambda _: _refuse(services, 503, None))
@@ -65,7 +66,10 @@ def _refuse(services: Services, code: int, error: HTTPException | None) -> Respo
 
 
 _PAGES = {404: "404.html", 410: "gone.html", 500: "broken.html"}
-_MESSAGES = {404: "not found", 410: "withdrawn", 500: "this could not be answered", 405: "method not allowed", 413: "too large", 503: "the database does not answer, try again"}
+_MESSAGES = {
+    404: "not found", 405: "method not allowed", 410: "withdrawn", 413: "too large", 500: "this could not be answered",
+    503: "the database does not answer, try again",
+}  # fmt: skip
 
 
 def _finish(services: Services, response: Response) -> Response:

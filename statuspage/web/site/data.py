@@ -1,4 +1,4 @@
-"""What machines read: Statuspage's JSON, live.json, the signed log, keys, health, assets."""
+"""What machines read: Statuspage's JSON, live.json, the signed log, health, assets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ def register(app: Flask, services: Services) -> None:
     app.add_url_rule("/live.json", "live", lambda: live(services))
     app.add_url_rule("/log.json", "log", lambda: log(services))
     app.add_url_rule("/log/<int:n>", "log_entry", lambda n: log_entry(services, n))
-    app.add_url_rule("/key.json", "key", lambda: public_keys(services))
     app.add_url_rule("/healthz", "healthz", lambda: health(services))
     app.add_url_rule("/static/<name>", "static", lambda name: static(services, name))
 
@@ -105,17 +104,6 @@ def log_entry(services: Services, n: int) -> Response:
             "key_id": row["key_id"], "signature": row["signature"],
             "bodies": notices.bodies_of(held.conn, hashes.values() if isinstance(hashes, dict) else ()),
         })  # fmt: skip
-
-
-def public_keys(services: Services) -> Response:
-    """The public halves of the keys that signed the log, old ones included."""
-    with snapshot(services) as held:
-        rows = public.signing_keys(held.conn)
-        return answer({"keys": [
-            {"id": row["id"], "algorithm": "Ed25519", "public_key": row["public_key"], "valid_from": iso(row["valid_from"]),
-             "valid_until": iso(row["valid_until"]) if row["valid_until"] else None}
-            for row in rows
-        ]})  # fmt: skip
 
 
 def health(services: Services) -> Response:

@@ -80,7 +80,7 @@ def addresses(client):
             continue
         planned = "scheduled" in one.path
         notice = summary["scheduled_maintenances" if planned else "incidents"][0]["id"]
-        names = {"id": "login" if one.path.startswith("/badge") else notice, "n": "1"}
+        names = {"id": "login" if one.path.startswith("/badge") else notice, "n": "1", "number": summary["incidents"][0]["x_wallet"]["number"]}
         yield one, re.sub(r"{(\w+)}", lambda found, names=names: names[found.group(1)], one.path)
 
 
