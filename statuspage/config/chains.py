@@ -111,8 +111,7 @@ def monitors_of(chains: Any) -> tuple[dict[str, ChainMonitor], list[Finding], li
         path: Path = ("chains", name)
         family = chain.get("family") or facts_of(name).get("family")
         stage = lifecycle(name, chain.get("lifecycle"))
-        if stage in _ADVICE:
-            warnings.append((path, _ADVICE[stage]))
+        warnings += [(path, advice) for advice in _advice(name, stage, chains)]
         if stage == "retired":
             continue
         if family is None:
@@ -129,6 +128,15 @@ def monitors_of(chains: Any) -> tuple[dict[str, ChainMonitor], list[Finding], li
             elif not wrong:
                 warnings.append((path, "shown, but not watched: it has no endpoint with `role: own`"))
     return monitors, errors, warnings
+
+
+def _advice(name: str, stage: str, chains: dict[str, Any]) -> list[str]:
+    """What the operator should know of a network as it stands in this file."""
+    found = [_ADVICE[stage]] if stage in _ADVICE else []
+    hub = facts_of(name).get("balances_on")
+    if hub and stage != "retired" and not any(_by_name().get(str(other)) == hub for other in chains):
+        found.append(f"balances of this network live on {hub}: watch that as well, or its trouble stays unseen")
+    return found
 
 
 def _stranger(name: str) -> str:

@@ -23,7 +23,8 @@ def test_every_chain_of_the_registry_can_be_watched(name):
     monitors, errors, warnings = monitors_of({name: {"endpoints": [OWN, *REFERENCES]}})
 
     assert errors == []
-    assert [path for path, _ in warnings] == ([("chains", name)] if "lifecycle" in registry()[name] else [])
+    warned = {"lifecycle", "balances_on"} & set(registry()[name])
+    assert [path for path, _ in warnings] == [("chains", name)] * len(warned)
     assert list(monitors) == [f"{name}-own"]
     check = monitors[f"{name}-own"].check
     assert (check.kind, check.target) == ("chain", name)
@@ -61,6 +62,14 @@ def test_several_own_endpoints_make_one_monitor_with_their_supplier():
     assert list(monitors) == ["ethereum-own"]
     assert monitors["ethereum-own"].supplier == "acme"
     assert len(monitors["ethereum-own"].check.options["endpoints"]) == 2
+
+
+def test_a_relay_chain_without_the_hub_that_holds_its_balances_is_told():
+    alone = monitors_of({"kusama": {"endpoints": [OWN]}})[2]
+    both = monitors_of({"kusama": {"endpoints": [OWN]}, "kusama-asset-hub": {"endpoints": [OWN]}})[2]
+
+    assert ["balances of this network live on kusama-asset-hub" in text for _, text in alone] == [True]
+    assert both == []
 
 
 def test_references_alone_are_shown_and_not_watched():
