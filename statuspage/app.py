@@ -21,7 +21,7 @@ from statuspage import demo_files
 from statuspage.actions import configured_subscribers, maintenance, operators, publication
 from statuspage.actions.context import COMMAND_LINE, Context
 from statuspage.config import check, plan
-from statuspage.errors import SettingsError, StatuspageError
+from statuspage.errors import SettingsError, StatuspageError, Unavailable
 from statuspage.publish.publisher import Publisher
 from statuspage.settings import Settings
 from statuspage.web.agents import agents_blueprint
@@ -37,6 +37,7 @@ from statuspage.worker.loops import Supervisor
 log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
+_PATIENCE_S = 30.0
 # Loaded once the page is being served: a third of a start, and no reader needs them. The demo's parts: only for a demo.
 _CONSOLE, _WORKER = "statuspage.web.console.app", "statuspage.worker.main"
 _DEMO, _DEMO_DATA = "statuspage.demo.service", "statuspage.actions.demo_data"
@@ -77,7 +78,7 @@ def run(settings: Settings, ctx: Context, parts: Parts, *, say: Say) -> int:
 
 def start(settings: Settings, ctx: Context, parts: Parts, running: Running, say: Say) -> None:
     """Bring everything up, the page first: what is not a file yet is rendered on request while the publisher makes the files."""
-    apply_configuration(settings, ctx, parts)
+    _patiently(lambda: apply_configuration(settings, ctx, parts))
     publisher = _serve_page(settings, ctx, running) if parts.web else None
     if parts.demo:
         running.demo = importlib.import_module(_DEMO).start_in_thread(
@@ -89,10 +90,23 @@ def start(settings: Settings, ctx: Context, parts: Parts, running: Running, say:
     if parts.web:
         console = importlib.import_module(_CONSOLE).create_console(ConsoleServices(ctx, settings, is_demo=parts.demo))
         _serve(running, console, settings.console_host, settings.console_port, 4)
-        greet(settings, ctx, parts, say)
+        _patiently(lambda: greet(settings, ctx, parts, say))
     if parts.demo:
         seed = importlib.import_module(_DEMO_DATA).seed
         threading.Thread(target=seed, args=(ctx, ctx.now()), name="demo history", daemon=True).start()
+
+
+def _patiently(step: Callable[[], None]) -> None:
+    """Do `step`, again while the database is held: who starts beside a long write waits for it. Raises Unavailable."""
+    give_up = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return step()
+        except Unavailable as error:
+            if time.monotonic() > give_up:
+                raise
+            log.warning("waiting for the database: %s", error)
+            time.sleep(0.5)
 
 
 def _serve_page(settings: Settings, ctx: Context, running: Running) -> Publisher:

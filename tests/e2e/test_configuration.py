@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 
 import pytest
@@ -75,3 +76,16 @@ def test_the_exit_is_clean_and_the_next_start_finds_everything(home):
 
     assert ref["number"] in home.get("/en/").text
     assert home.cli("doctor")["signed log"]["ok"]
+
+
+def test_a_start_beside_a_long_write_waits_for_it(home):
+    home.stop()
+    writer = sqlite3.connect(home.folder / "var" / "statuspage.db", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    home.launch()
+    home.wait_for(lambda: "waiting for the database" in home.log.read_text(), within_s=60)
+
+    writer.execute("ROLLBACK")
+
+    home.wait_for(lambda: home.get("/zh-Hans/").ok, within_s=60)
+    writer.close()
