@@ -17,6 +17,7 @@ from statuspage.web.site.context import base, html, of_view, reader_language, sn
 from statuspage.web.site.services import Services
 
 _OVER = 20  # maintenances of the past on one page; the archive has them all
+_SPARKS = 40  # components up to which their rows show response times: on a longer page they would cost more than they tell
 _SUMMARY = 160  # characters of the latest update shown in the archive
 _LEVEL_STATUS = {"up": "operational", "degraded": "degraded", "partial": "partial_outage", "major": "major_outage",
                  "maintenance": "under_maintenance", "unknown": "unknown"}  # fmt: skip
@@ -59,7 +60,8 @@ def index(services: Services, charts: Charts) -> Response:
         view = held.view
         language = reader_language(view.page)
         return html(language, "index.html", of_view(
-            held, language, "/", grid=grid.grid(view, language), sparks=charts.sparks(held.conn, view.now),
+            held, language, "/", grid=grid.grid(view, language),
+            sparks=charts.sparks(held.conn, view.now) if len(view.components) <= _SPARKS else {},
             headline=words.headline(view, language), remainder=words.remainder(view, language),
             tone=words.css_of_verdict(view), past=context.last_days(view, language),
         ))  # fmt: skip

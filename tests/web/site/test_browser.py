@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import shutil
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
+from sqlalchemy import insert
 from waitress.server import create_server
 
 from statuspage import clock, settings
+from statuspage.clock import to_ms
+from statuspage.domain import rollup
 from statuspage.publish.publisher import Publisher
+from statuspage.store import checks
+from statuspage.store.schema.runtime import meta
 from statuspage.web.fastpath import FastPath
 from statuspage.web.site import Services, create_site
 from tests.builders import draft, small_wallet
+from tests.stage import add_monitor
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
@@ -46,10 +52,9 @@ def publisher(wallet, tmp_path):
     made.close()
 
 
-@pytest.fixture
-def base(publisher, wallet, tmp_path):
-    site = create_site(Services(wallet.db, settings.load({})))
-    server = create_server(FastPath(site, tmp_path / "public", threads=8), host="127.0.0.1", port=0, threads=8)
+@contextmanager
+def answering(server):
+    """Let a server answer within the block."""
 
     def run():
         with suppress(OSError):  # its own socket, closed under its select by the end of the test
@@ -57,9 +62,18 @@ def base(publisher, wallet, tmp_path):
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
+    yield
     server.close()
     thread.join(5)
+
+
+@pytest.fixture
+def base(publisher, wallet, tmp_path):
+    site = create_site(Services(wallet.db, settings.load({})))
+    server = create_server(FastPath(site, tmp_path / "public", threads=8), host="127.0.0.1", port=0, threads=8)
+
+    with answering(server):
+        yield f"http://127.0.0.1:{server.effective_port}"
 
 
 @pytest.fixture
@@ -139,39 +153,87 @@ def test_without_script_the_page_is_complete(wallet, publisher, base, browser):
         assert part in words
 
 
-@pytest.mark.parametrize("language", ["en", "zh-Hans"])
-@pytest.mark.parametrize("width", [320, 360, 768, 1280])
-def test_nothing_is_wider_than_the_screen_and_nothing_is_blocked(wallet, publisher, base, tab, language, width):
-    break_transfers(wallet)
-    wallet.scenario("core-upgrade", steps=1, began_at=wallet.now + timedelta(days=2))
-    while publisher.run_once().pending:
-        pass
-    tab.set_viewport_size({"width": width, "height": 800})
-
-    for path in ("/", "/history", "/components/transfers", "/uptime", "/verify"):
-        tab.goto(f"{base}/{language}{path}")
-        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-    assert tab.complaints == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_barrier_for_assistive_technology(wallet, publisher, base, browser, scheme):
+def troubled(wallet):
+    """Trouble, suspicion, maintenance to come, networks and response times: a page for each kind; their paths."""
     break_transfers(wallet)
     wallet.suspected(["login"], since=wallet.now)
     public_id = wallet.scenario("transfers-failing", began_at=wallet.now - timedelta(days=3))
-    while publisher.run_once().pending:
-        pass
+    wallet.scenario("core-upgrade", steps=1, began_at=wallet.now + timedelta(days=2))
+    wallet.component("chain_polygon", "data", chain="polygon", status="degraded")
+    hour = to_ms(wallet.now) // rollup.HOUR_MS
+    with wallet.db.write() as conn:
+        conn.execute(insert(meta).values(name="chains", value={"polygon": {"capabilities": ["send", "receive", "fees"]}}))
+        add_monitor(conn, "transfers-api", "transfers", 7, wallet.now)
+        blocks = [rollup.block(one, [(one * rollup.HOUR_MS, 0, 80 + one % 7)]) for one in range(hour - 24, hour)]
+        checks.put_blocks(conn, [(7, hour - 24 + index, 0, one) for index, one in enumerate(blocks)])
+        checks.set_mark(conn, checks.HOURS, hour)
+    return (
+        "/", "/check", "/check/transfer_failed", "/check/funds_missing", f"/incidents/{public_id}", "/components/transfers",
+        "/networks/polygon", "/maintenance", "/statistics", "/history", "/search?q=transfers", "/uptime", "/verify", "/help",
+        "/privacy", "/nothing-here",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_nothing_is_wider_than_the_screen_and_nothing_is_blocked(wallet, base, tab, language):
+    paths = troubled(wallet)
+    tab.set_viewport_size({"width": 320, "height": 800})
+
+    for path in paths:
+        tab.goto(f"{base}/{language}{path}")
+        tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    for width in (360, 768, 1280):
+        tab.set_viewport_size({"width": width, "height": 800})
+        tab.goto(f"{base}/{language}/")
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+    assert [one for one in tab.complaints if "404" not in one] == []
+
+
+@pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("zh-Hans", "dark")])
+def test_no_barrier_for_assistive_technology_on_any_page(wallet, base, browser, language, scheme):
+    paths = troubled(wallet)
     context = browser.new_context(color_scheme=scheme, viewport={"width": 390, "height": 800}, bypass_csp=True)
-    page = context.new_page()
+    page, axe = context.new_page(), Axe()
 
     found = []
-    for path in ("/en/", "/zh-Hans/", f"/en/incidents/{public_id}", "/en/components/transfers", "/en/history", "/en/uptime"):
-        page.goto(base + path)
-        results = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
+    for path in paths:
+        page.goto(f"{base}/{language}{path}")
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        results = axe.run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]})
         found += [(path, one["id"], [node["html"][:120] for node in one["nodes"]]) for one in results.response["violations"]]
 
     context.close()
     assert found == []
+
+
+def test_the_reader_learns_from_his_own_device_which_host_answers(wallet, browser, tmp_path):
+    wallet_host = create_server(lambda _environ, start: (start("200 OK", []), [b"ok"])[1], host="127.0.0.1", port=0, threads=1)
+    found = settings.load({"STATUSPAGE_BROWSER_TEST_URL": f"http://127.0.0.1:{wallet_host.effective_port}/health"})
+    page_host = create_server(create_site(Services(wallet.db, found)), host="127.0.0.1", port=0, threads=4)
+    with answering(wallet_host), answering(page_host):
+        context = browser.new_context(locale="en-GB")
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{page_host.effective_port}/en/check/slow")
+        page.click("text=Test now")
+        page.wait_for_selector("text=Both answered: this page in", timeout=10_000)
+        page.route("**/health", lambda route: route.abort("connectionrefused"))
+        page.click("text=Test now")
+
+        page.wait_for_selector("text=Only this page answered.", timeout=10_000)
+        context.close()
+
+
+def test_a_link_to_a_folded_part_unfolds_it_and_news_leave_what_is_read_alone(base, tab):
+    tab.goto(f"{base}/en/check/transfer_failed")
+    tab.locator("#q-account summary").click()
+    tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    tab.wait_for_timeout(300)
+
+    assert tab.locator("#q-account").evaluate("one => one.open")
+    tab.evaluate("location.hash = '#emergency'")
+    tab.wait_for_function("document.querySelector('#danger').open")
+    assert tab.complaints == []
 
 
 def test_targets_are_large_enough_for_a_thumb(wallet, publisher, base, browser):
