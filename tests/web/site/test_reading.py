@@ -189,6 +189,13 @@ def test_statistics_say_how_long_it_took_and_whether_promises_held(wallet, clien
         assert part in words
 
 
+@pytest.mark.parametrize("official", [{}, {"domains": ["wallet.example"]}, {"apps": {"ios": "id1"}}])
+def test_official_channels_that_are_only_partly_known_are_still_a_page(wallet, client, official):
+    wallet.page(official=official, support=[{"kind": "phone", "number": "+85221234567"}])
+
+    assert "Our official channels" in page(client, "/en/official").words
+
+
 def test_statistics_of_nothing_say_so(client):
     assert "No fault was published in this time." in page(client, "/en/statistics").words
 
