@@ -152,9 +152,11 @@ def test_an_untouched_outage_ends_by_itself(home, receiver):
     home.cli("demo", "heal")
     home.wait_for(lambda: not unresolved(home), within_s=45)
 
-    said = home.get(f"/api/v2/incidents/{incident['id']}.json").json()["incident"]
-    assert said["status"] == "resolved"
-    assert said["resolved_at"]
+    def said():
+        return home.get(f"/api/v2/incidents/{incident['id']}.json").json()["incident"]
+
+    home.wait_for(lambda: said()["status"] == "resolved")  # one file after the other
+    assert said()["resolved_at"]
 
 
 @pytest.mark.timeout(180)
