@@ -31,7 +31,7 @@ class Page(BaseHTTPRequestHandler):
     def do_GET(self):
         body = f"{self.path} for {self.headers['X-Forwarded-For']} at {self.headers['Host']}".encode()
         self.send_response(200)
-        self.send_header("Cache-Control", "public, max-age=1")
+        self.send_header("Cache-Control", "public, max-age=1, stale-if-error=3")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -124,7 +124,7 @@ def test_nginx_appends_the_readers_address_as_the_one_trusted_hop(nginx, authori
     assert body == "/ for 9.9.9.9, 127.0.0.1 at status.wallet.example"
 
 
-def test_nginx_shows_the_last_page_while_statuspage_is_gone(nginx, authority):
+def test_nginx_shows_the_last_page_while_statuspage_is_gone_and_not_for_longer_than_it_may(nginx, authority):
     page, _console, tls = nginx
     with serving(page):
         before = fetch(authority, "status.wallet.example", tls, "/history")
@@ -134,6 +134,8 @@ def test_nginx_shows_the_last_page_while_statuspage_is_gone(nginx, authority):
 
     assert before == after
     assert before.startswith("/history for ")
+    time.sleep(3)  # longer than the page may be shown
+    assert "502 Bad Gateway" in fetch(authority, "status.wallet.example", tls, "/history")
 
 
 def test_nginx_never_shows_a_stored_console(nginx, authority):

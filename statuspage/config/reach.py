@@ -212,6 +212,8 @@ class Mirror(Shape):
     def _is_one_place(self) -> Mirror:
         if bool(self.folder) == bool(self.s3):
             refuse("give either folder or s3")
+        if self.s3:
+            refuse("nothing here speaks s3: mirror to a folder, and let rclone or `aws s3 sync` carry that on")
         return self
 
 

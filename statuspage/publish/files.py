@@ -15,11 +15,14 @@ import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]
 
-PAGES = "pages"
+PAGES, FRESH = "pages", "fresh"
+INTEGRITY = "integrity.json"  # below pages: the signed list of all the others
+FRESH_S, WINDOW_S = 90, 10
 _SMALL = 600  # bytes below which compression saves nothing on the wire
 _KNOWN = re.compile(r"(?:/\.well-known)?(?:/[A-Za-z0-9_~-]+)*(?:/|\.(?:json|rss|atom|ics|css|js|svg|txt))?")
 _BROTLI_QUALITY, _GZIP_LEVEL = 5, 6
@@ -43,7 +46,7 @@ def name_of(path: str, *, blind: bool = False) -> str | None:
 
 def path_of(name: str) -> str | None:
     """The URL path of a file name; None for twins, compressed forms and leftovers."""
-    if name.endswith((".gz", ".br", ".new")) or ".blind." in name:
+    if name.endswith((".gz", ".br", ".new")) or ".blind." in name or name == INTEGRITY:
         return None
     if name.endswith("index.html"):
         return "/" + name.removesuffix("index.html")
@@ -133,6 +136,24 @@ class Folder:
         self._digests.pop(name, None)
         for ending in ("", *_ENDINGS):
             (self.pages / (name + ending)).unlink(missing_ok=True)
+
+    def mark_fresh(self, checked_at: datetime | None) -> None:
+        """Leave one empty file for each 10 s during which the pages may still be believed, and take the past ones away.
+
+        A web server that serves the files by itself cannot read live.json, but can ask whether a file of the present exists: when
+        we are gone, nobody makes the next one, and it serves the blind twins. The last window ends within 90 s of the last check.
+        """
+        if checked_at is None:
+            return
+        first = int(checked_at.timestamp())
+        wanted = {str(window) for window in range(first // WINDOW_S, (first + FRESH_S) // WINDOW_S)}
+        folder = self.root / FRESH
+        folder.mkdir(parents=True, exist_ok=True)
+        there = {path.name for path in folder.iterdir()}
+        for name in wanted - there:
+            (folder / name).touch()
+        for name in there - wanted:
+            (folder / name).unlink(missing_ok=True)
 
     def has(self, path: str) -> bool:
         """Whether a URL path is a file."""

@@ -113,6 +113,7 @@ class Publisher:
         for rank in (urls.ASSETS, urls.PAGES, urls.JSON):
             self._render(held, [path for path in urgent if wanted[path] == rank], tally)
         self._render(held, [urls.LIVE], tally)
+        self._folder.mark_fresh(held.view.checked_at)
         self._lived = time.monotonic()
         if f"/{held.view.page.default_language}/" in wanted:
             self._as_of = self._lived

@@ -12,11 +12,12 @@ from probes.secrets_at_use import Vault
 from probes.spec import ProbeSpec
 from statuspage.actions import heartbeats
 from statuspage.actions.context import Context
-from statuspage.channels.console import Printer
-from statuspage.channels.registry import Services
+from statuspage.channels.message import Services
+from statuspage.channels.printer import Printer
 from statuspage.channels.safehttp import GuardedSession, Sessions
 from statuspage.publish.publisher import Publisher
 from statuspage.settings import Settings
+from statuspage.worker import mirrors
 from statuspage.worker import publisher as publishing
 from statuspage.worker.checker import Checker, EngineLike
 from statuspage.worker.deliverer import Deliverer
@@ -34,6 +35,7 @@ def loops(settings: Settings, ctx: Context, publisher: Publisher | None, *, prob
         ctx.db.on_commit(published.set)
         hub = Hub(settings.websub_hub, GuardedSession(guard.operator_policy(OPERATORS_OWN)), ctx.now)
         found.append(Loop("publisher", lambda stop: publishing.run(ctx, publisher, stop, published, hub.tell)))
+        found.append(Loop("mirrors", lambda stop: mirrors.run(ctx, settings.public_dir, stop)))
         if settings.websub_hub:
             found.append(Loop("websub", hub.run))
     if probing:

@@ -151,6 +151,7 @@ BAD = [
     (BASE + "allow_networks: [10.20.0.1/16]\n", "5:18: allow_networks.0: write 10.20.0.0/16"),
     (BASE + "allow_networks: [0.0.0.0/0]\n", "5:18: allow_networks.0: 0.0.0.0/0 allows every address"),
     (BASE + "mirrors: [{folder: /srv/a, s3: 's3://abc'}]\n", "5:11: mirrors.0: give either folder or s3"),
+    (BASE + "mirrors: [{s3: 's3://abc'}]\n", "5:11: mirrors.0: nothing here speaks s3: mirror to a folder, and let rclone or `aws s3 sync` carry that on"),
     (BASE + "webhooks: [{url: 'https://a.b', secret: '${env:1X}'}]\n", "5:41: webhooks.0.secret: write a reference as ${env:NAME}"),
 ]  # fmt: skip
 
