@@ -65,7 +65,7 @@ def filters(language: str) -> dict[str, Any]:
         "weekday": lambda at, zone: i18n.weekday_words(at, zone, language),
         "zone": lambda at, zone: i18n.zone_label(at, zone, language),
         "duration": partial(i18n.duration_words, language=language),
-        "iso": lambda at: at.isoformat().replace("+00:00", "Z"),
+        "iso": lambda at: at.isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
 
 

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 from statuspage import i18n
 from statuspage.domain import status
+from statuspage.scenarios import catalogue
 from statuspage.store.public_views import ComponentView, PublicView
 from statuspage.symptoms import tree
+from statuspage.web.site import words
+from statuspage.web.site.context import is_possible
 
+POSSIBLE = "possible"  # a cell about which only machines speak: never shown as certain
 # Capabilities in the order of the page, and the function of the catalogue that each needs beside the network itself.
 NEEDS = {"send": "transfers", "receive": "receive", "balances": "balances", "swap": "swap", "bridge": "bridge", "fees": ""}
 
@@ -60,8 +64,24 @@ def grid(view: PublicView, language: str) -> Grid:
 
 
 def cell(view: PublicView, network: ComponentView, capability: str) -> str | None:
-    """The status of one capability on one network: the worse of the network's and the function's."""
+    """The status of one capability on one network: the worse of the network's and the function's; POSSIBLE; None: not offered."""
     if network.chain is None or capability not in view.capabilities.get(network.chain, ()):
         return None
     function = view.by_id.get(NEEDS[capability])
-    return status.worst([network.status, *([function.status] if function else [])])
+    found = [network, *([function] if function else [])]
+    suspected = words.suspected_ids(view)
+    worst = status.worst(one.status for one in found if not is_possible(one, suspected))
+    doubtful = any(is_possible(one, suspected) for one in found)
+    return POSSIBLE if doubtful and status.RANK[worst] < status.RANK[status.DEGRADED] else worst
+
+
+def word(cell: str, language: str) -> str:
+    """A cell in words."""
+    if cell == POSSIBLE:
+        return i18n.gettext(language, "Possible problem")
+    return catalogue().label("component_status", cell, language)
+
+
+def css(cell: str) -> str:
+    """The colour class of a cell."""
+    return "degraded" if cell == POSSIBLE else words.CSS[cell]

@@ -72,6 +72,7 @@ def network(services: Services, charts: Charts, chain: str) -> Response:
             open=[found for found in view.open if one.id in found.facts.components], explorer=tree().explorer(chain),
             verdict=_verdict(states, language, is_blind=view.is_blind), recorded=_recorded(states),
             offers=[(name, grid.cell(view, one, name)) for name in grid.NEEDS if grid.cell(view, one, name)],
+            cell_css=grid.css, cell_word=lambda one: grid.word(one, language),
             charts=[(watcher, charts.of(held.conn, watcher.no, view.now)) for watcher in watching],
         )  # fmt: skip
         return html(language, "network.html", {**values, "strip": values["strip_of"](one)})

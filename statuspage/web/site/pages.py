@@ -60,7 +60,8 @@ def index(services: Services, charts: Charts) -> Response:
         view = held.view
         language = reader_language(view.page)
         return html(language, "index.html", of_view(
-            held, language, "/", grid=grid.grid(view, language),
+            held, language, "/", grid=grid.grid(view, language), cell_css=grid.css,
+            cell_word=lambda one: grid.word(one, language),
             sparks=charts.sparks(held.conn, view.now) if len(view.components) <= _SPARKS else {},
             headline=words.headline(view, language), remainder=words.remainder(view, language),
             tone=words.css_of_verdict(view), past=context.last_days(view, language),

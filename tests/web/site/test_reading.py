@@ -112,6 +112,17 @@ def test_a_function_that_fails_fails_on_every_network(networks, client):
     assert "Balances Major outage" in page(client, "/en/networks/ethereum").words
 
 
+def test_what_is_only_suspected_is_called_possible_on_every_network(networks, client):
+    networks.suspected(["transfers"])
+    networks.status("transfers", "major_outage")
+
+    words = page(client, "/en/").words
+
+    assert "Send Possible problem · not offered" in words
+    assert "Major outage" not in words
+    assert "Send Possible problem" in page(client, "/en/networks/ethereum").words
+
+
 def test_a_wallet_without_networks_shows_no_such_table(client):
     assert "What works on each network" not in page(client, "/en/").words
     assert client.get("/en/networks/ethereum").status_code == 404
