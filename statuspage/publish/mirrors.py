@@ -30,6 +30,12 @@ class _Found:
     mtime_ns: int
 
 
+def signer(private: bytes) -> Sign:
+    """Signs with `private`, the key of the log."""
+    key_id = signing.key_id(signing.public_key(private))
+    return lambda text: (key_id, signing.sign(private, text))
+
+
 class Integrity:
     """Keeps pages/integrity.json of one public folder true. Hashes only what changed since the last time."""
 

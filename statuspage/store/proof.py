@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from statuspage.domain import signing
 from statuspage.store import notices as notice_rows
@@ -52,7 +52,7 @@ def load_entry(conn: Connection, n: int) -> Entry | None:
 class _Row:
     """A row of the log as signing.LogRow."""
 
-    def __init__(self, row: Mapping[str, Any]) -> None:
+    def __init__(self, row: RowMapping) -> None:
         self.n: int = row["n"]
         self.payload: str = row["payload"]
         self.prev_hash: str = row["prev_hash"]

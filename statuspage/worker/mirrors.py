@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 from statuspage.actions.context import Context
-from statuspage.domain import signing
 from statuspage.errors import Unavailable
 from statuspage.publish import mirrors
 from statuspage.publish.files import Folder
@@ -33,7 +32,7 @@ class Keeper:
 
     def __init__(self, ctx: Context, root: Path) -> None:
         self._ctx, self._root = ctx, root
-        self._integrity = mirrors.Integrity(root, self._sign)
+        self._integrity = mirrors.Integrity(root, mirrors.signer(ctx.keys.signing))
         self._seen: tuple[int, int] = (0, 0)
         self._targets: list[str] = []
         self._complained: dict[str, float] = {}
@@ -65,10 +64,6 @@ class Keeper:
                 self._complained[target] = time.monotonic()
         else:
             self._complained.pop(target, None)
-
-    def _sign(self, payload: str) -> tuple[str, str]:
-        private = self._ctx.keys.signing
-        return signing.key_id(signing.public_key(private)), signing.sign(private, payload)
 
 
 def _changed(path: Path) -> int:

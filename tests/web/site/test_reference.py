@@ -80,7 +80,8 @@ def addresses(client):
             continue
         planned = "scheduled" in one.path
         notice = summary["scheduled_maintenances" if planned else "incidents"][0]["id"]
-        names = {"id": "login" if one.path.startswith("/badge") else notice, "n": "1", "number": summary["incidents"][0]["x_wallet"]["number"]}
+        number = summary["incidents"][0]["x_wallet"]["number"]
+        names = {"id": "login" if one.path.startswith("/badge") else notice, "n": "1", "number": number}
         yield one, re.sub(r"{(\w+)}", lambda found, names=names: names[found.group(1)], one.path)
 
 
