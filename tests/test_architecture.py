@@ -12,14 +12,15 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("statuspage", "probes", "bench")
 
-LEAVES = {"errors", "clock", "settings", "keys", "logs", "i18n", "templating", "templating_root", "scenarios", "symptoms", "demo_files"}
+LEAVES = {"errors", "clock", "settings", "keys", "logs", "i18n", "templating", "templating_root", "scenarios", "symptoms",
+          "demo_files"}  # fmt: skip
 ROOTS = {"app", "wsgi", "worker.main", "__main__"}  # the composition roots may import every part: wiring is their work
 
 # part -> what of ours it may import beside itself and the leaves. A part is a folder or module of statuspage, or probes.
 MAY_IMPORT: dict[str, set[str]] = {
     # domain: it hands actions what they take, as a form does. probes.__main__: `statuspage agent` is that program.
     "cli": {"app", "installation", "worker", "config", "actions", "store", "demo", "domain", "probes.__main__"},
-    "web": {"actions", "store", "domain", "publish", "channels.registry"},
+    "web": {"actions", "store", "domain", "publish", "channels.registry", "channels.message"},
     "worker": {"actions", "store", "channels", "publish", "probes"},
     "config": {"actions", "store", "domain", "probes.registry"},
     # A batch of results is what actions.checks records, specs are what actions.agents hands out.

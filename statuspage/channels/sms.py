@@ -17,7 +17,7 @@ from twilio.rest import Client
 
 from probes import guard
 from statuspage.channels import safehttp, texts
-from statuspage.channels.registry import Message, Services
+from statuspage.channels.message import Message, Services
 from statuspage.errors import DeliveryError, Permanent, Throttled, Transient, Unknown
 
 VALIDITY_S = (10, 36_000)  # what Twilio takes

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from statuspage import i18n, templating
-from statuspage.channels.registry import Message
+from statuspage.channels.message import Message
 from statuspage.clock import from_ms
 from statuspage.domain import delivery
 from statuspage.domain.notice import Facts

@@ -18,7 +18,7 @@ from typing import Any
 from probes import guard
 from statuspage import i18n
 from statuspage.channels import safehttp
-from statuspage.channels.registry import Message, Services
+from statuspage.channels.message import Message, Services
 from statuspage.clock import from_ms, iso
 from statuspage.domain import lifecycle, status
 from statuspage.domain.notice import Facts

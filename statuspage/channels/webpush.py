@@ -18,7 +18,7 @@ from pywebpush import WebPusher, WebPushException
 
 from probes import guard
 from statuspage.channels import safehttp, texts
-from statuspage.channels.registry import Message, Services
+from statuspage.channels.message import Message, Services
 from statuspage.domain.address import is_push_host
 from statuspage.errors import DeliveryError, Permanent, Throttled
 

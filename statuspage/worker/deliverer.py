@@ -24,7 +24,8 @@ from statuspage.actions import deliveries, quiet_hours, subscribe_limits, subscr
 from statuspage.actions.context import Context
 from statuspage.actions.deliveries import Outcome
 from statuspage.channels import registry, texts
-from statuspage.channels.registry import CHANNELS, Message, Services
+from statuspage.channels.message import Message, Services
+from statuspage.channels.registry import CHANNELS
 from statuspage.errors import DeliveryError, Permanent, Throttled, Transient, Unavailable, Unknown
 from statuspage.store import deliveries as stored
 from statuspage.store.deliveries import Job, Work

@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import trustme
 
-from statuspage.channels.console import Printer
-from statuspage.channels.registry import Message, Services
+from statuspage.channels.message import Message, Services
+from statuspage.channels.printer import Printer
 from statuspage.channels.safehttp import Sessions
 from statuspage.clock import to_ms
 from statuspage.domain.notice import Facts

@@ -24,8 +24,8 @@ from waitress.server import create_server
 from statuspage import app, clock, settings
 from statuspage.actions import notices
 from statuspage.actions.context import Actor, Context
-from statuspage.channels.console import Printer
-from statuspage.channels.registry import Services
+from statuspage.channels.message import Services
+from statuspage.channels.printer import Printer
 from statuspage.channels.safehttp import Sessions
 from statuspage.domain import delivery
 from statuspage.domain.notice import Draft

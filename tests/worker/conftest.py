@@ -12,8 +12,8 @@ from sqlalchemy import insert, select, update
 from statuspage.actions import subscribers
 from statuspage.actions.context import Context
 from statuspage.channels import registry
-from statuspage.channels.console import Printer
-from statuspage.channels.registry import Services
+from statuspage.channels.message import Services
+from statuspage.channels.printer import Printer
 from statuspage.channels.safehttp import Sessions
 from statuspage.clock import from_ms, to_ms  # noqa: F401 - from_ms: for the program that test_kill starts
 from statuspage.domain.notice import Facts, new_number, new_public_id

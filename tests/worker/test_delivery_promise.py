@@ -19,8 +19,8 @@ from statuspage.actions import deliveries as actions
 from statuspage.actions import notices, subscribers
 from statuspage.actions.context import Context
 from statuspage.channels import registry
-from statuspage.channels.console import Printer
-from statuspage.channels.registry import Services
+from statuspage.channels.message import Services
+from statuspage.channels.printer import Printer
 from statuspage.channels.safehttp import Sessions
 from statuspage.keys import Keys
 from statuspage.store import deliveries as stored

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from statuspage import i18n
 from statuspage.actions import subscribe_limits
 from statuspage.channels import registry
+from statuspage.channels.message import Message
 from statuspage.domain import sms_price
 from statuspage.store import pages, spend
 from statuspage.store.notices import Notice
@@ -104,9 +105,9 @@ def _reckon(conn: Connection, people: Counter[tuple[str, str]], segments: Mappin
     )
 
 
-def _message(row: Mapping[str, Any], tag: str) -> registry.Message:
+def _message(row: Mapping[str, Any], tag: str) -> Message:
     """The message as it was handed over: its words are in the frozen payload."""
-    return registry.Message(
+    return Message(
         key="cost", kind=row["kind"], channel="sms", audience="public", language=tag, payload=row["payload"],
         urgency=row["urgency"], created_at=row["created_at"], expires_at=row["expires_at"],
     )  # fmt: skip

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from statuspage import i18n
 from statuspage.channels import registry
+from statuspage.channels.message import Message
 from statuspage.clock import to_ms
 from statuspage.domain import delivery, lifecycle, notice_checks, wording
 from statuspage.domain.notice import Draft
@@ -96,7 +97,7 @@ def make(connection: Connection, draft: Draft, page: Page, now: datetime, found:
 
 def _message(
     draft: Draft, page: Page, known: Mapping[str, components.Component], tag: str, now: datetime, found: Notice | None
-) -> registry.Message:
+) -> Message:
     """The message as the deliverer would hand it over; the number of a notice that has none yet is four dots."""
     facts = draft.facts
     event = "resolved" if lifecycle.is_final(facts.kind, facts.status) else "updated" if found else "declared"
@@ -111,7 +112,7 @@ def _message(
         },
         "page": {"name": page.name, "url": page.url, "time_zone": page.time_zone, "languages": list(page.languages)},
     }  # fmt: skip
-    return registry.Message(
+    return Message(
         key="preview", kind="notice_update", channel="sms", audience="public", language=tag, payload=payload, urgency=1,
         created_at=now, expires_at=now + timedelta(hours=4),
     )  # fmt: skip
