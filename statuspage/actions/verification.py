@@ -111,10 +111,12 @@ def remembered(data: Path) -> Head | None:
 
 
 def remember(ctx: Context, data: Path) -> None:
-    """Write down the newest entry, so that a log cut off before it shows."""
+    """Write down the newest entry, so that a log cut off before it shows. Not while the one remembered is missing or another."""
+    old = remembered(data)
     with ctx.db.read() as conn:
         newest = notices.log_head(conn)
-    if newest:
+        rows = notices.log_payloads(conn, old[0], 1) if old else []
+    if newest and (old is None or any((row["n"], row["hash"]) == old for row in rows)):
         text = json.dumps({"n": newest["n"], "hash": newest["hash"]})
         temporary = data / f"{_HEAD_FILE}.new"
         temporary.write_text(text, encoding="utf-8")

@@ -29,7 +29,7 @@ def brand(color: str) -> str:
 def all_assets(color: str) -> dict[str, Asset]:
     """Every asset by the name it is asked for, for a page whose accent is `color` (as `brand` gives it)."""
     folder = root() / "site" / "static"
-    parts = [(folder / name).read_text(encoding="utf-8") for name in ("tokens.css", "site.css")]
+    parts = [(folder / name).read_text(encoding="utf-8") for name in ("tokens.css", "site.css", "proof.css")]
     if color:
         # On dark ground the same colour, lifted until it can be read.
         lifted = f"@media (prefers-color-scheme: dark) {{ :root {{ --brand: color-mix(in oklab, {color}, white 45%) }} }}"

@@ -99,8 +99,8 @@ def fields(name: str) -> list[Field]:
 
 def objects_of(operation: Operation) -> Iterator[str]:
     """Names of the objects an answer holds at its top."""
-    for kind in operation.holds.values():
-        yield from (name for name in re.findall(r"[A-Z]\w+", kind) if name in OBJECTS)
+    named = dict.fromkeys(name for kind in operation.holds.values() for name in re.findall(r"[A-Z]\w+", kind))
+    yield from (name for name in named if name in OBJECTS)
 
 
 def schema(kind: str) -> Json:

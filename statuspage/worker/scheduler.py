@@ -95,11 +95,13 @@ def _heartbeat(ctx: Context, settings: Settings) -> object:
 def _check_log(ctx: Context, settings: Settings) -> object:
     """At start and every hour: a log that somebody altered is an alarm, and its head is not taken for the true one."""
     found = verification.glance(ctx, verification.remembered(settings.data))
-    if found.is_whole:
-        verification.remember(ctx, settings.data)
-    else:
+    if not found.is_whole:
         log.error("the signed log is broken at entry %s (%s): `statuspage doctor` says more", found.broken_at, found.reason)
     return found
+
+
+def _remember_log(ctx: Context, settings: Settings) -> object:
+    return verification.remember(ctx, settings.data)
 
 
 JOBS: tuple[Job, ...] = (
@@ -113,6 +115,7 @@ JOBS: tuple[Job, ...] = (
     Job("forget", 3600, _forget),
     Job("forget_people", 3600, _forget_people),
     Job("log", 3600, _check_log),
+    Job("log_head", 60, _remember_log),
     Job("forget_counts", 3600, _forget_counts),
 )
 

@@ -82,6 +82,7 @@ def test_a_pasted_message_with_our_number_and_a_foreign_link_is_warned_of(wallet
 
     page = ask(client, f"Demo Wallet: {number}. Verify your account at wallet-example.com/login")
 
+    assert "The number is genuine, the message is probably not ours" in page
     assert "addresses that are not ours: wallet-example.com" in page
 
 
