@@ -27,13 +27,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from statuspage.actions import audit, subscribers, suppressions
 from statuspage.actions.context import Actor, Context
 from statuspage.clock import to_ms
 from statuspage.domain import delivery
 from statuspage.store import deliveries as stored
+from statuspage.store import upserts
 from statuspage.store.schema.delivery import deliveries, outbox, subscriptions
 from statuspage.store.subscribers import concerns
 
@@ -117,8 +117,7 @@ def _insert(conn: Connection, said: RowMapping, wanted: Select[tuple[int]], now:
         null() if said["notice_id"] is None else literal(said["notice_id"]), literal(said["sequence"]), literal(said["urgency"]),
         literal("queued"), literal(0), literal(to_ms(now)), *[literal("")] * 4, literal(to_ms(now)),
     )  # fmt: skip
-    maker = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    conn.execute(maker(deliveries).from_select(columns, made).on_conflict_do_nothing())
+    conn.execute(upserts.insert(conn, deliveries).from_select(columns, made).on_conflict_do_nothing())
 
 
 def _cancel_older(conn: Connection, said: RowMapping, last: int) -> None:

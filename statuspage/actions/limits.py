@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, not_, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from statuspage.domain import sealing
 from statuspage.errors import NotAllowed, Words
+from statuspage.store import upserts
 from statuspage.store.schema.runtime import rate_buckets
 
 _WHOLE = 1000  # tokens are kept in thousandths
@@ -45,8 +45,7 @@ def take(connection: Connection, key: bytes, limit: Limit, who: str, now: dateti
     refused try costs nothing, and the counted ones must be committed before the costly work starts.
     """
     name = bucket_name(key, limit.name, who)
-    maker = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    fresh = maker(rate_buckets).values(name=name, tokens_milli=limit.count * _WHOLE, at=now)
+    fresh = upserts.insert(connection, rate_buckets).values(name=name, tokens_milli=limit.count * _WHOLE, at=now)
     connection.execute(fresh.on_conflict_do_nothing())
     row = connection.execute(select(rate_buckets).where(rate_buckets.c.name == name).with_for_update()).one()
     # A clock that stepped back must not empty the bucket.

@@ -12,12 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from statuspage.actions.context import Context
 from statuspage.actions.limits import Limit, TooOften, take
 from statuspage.domain import address, sms_price
-from statuspage.store import pages
+from statuspage.store import pages, upserts
 from statuspage.store import subscribers as stored
 from statuspage.store.schema.runtime import rate_buckets
 
@@ -131,9 +130,9 @@ def _spent(conn: Connection, name: str) -> int:
 
 
 def _spend(conn: Connection, ceilings: list[tuple[str, int]], cost_milli: int, now: datetime) -> bool:
-    maker = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
     for name, _ceiling in ceilings:
-        conn.execute(maker(rate_buckets).values(name=name, tokens_milli=0, at=now).on_conflict_do_nothing())
+        fresh = upserts.insert(conn, rate_buckets).values(name=name, tokens_milli=0, at=now)
+        conn.execute(fresh.on_conflict_do_nothing())
     rows = conn.execute(
         select(rate_buckets.c.name, rate_buckets.c.tokens_milli).where(rate_buckets.c.name.in_([name for name, _ in ceilings]))
         .order_by(rate_buckets.c.name).with_for_update()

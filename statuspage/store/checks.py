@@ -11,13 +11,13 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from statuspage.clock import to_ms
 from statuspage.domain import rollup
 from statuspage.domain.rollup import HOUR_MS, OUTCOME_NO, Block, Totals
 from statuspage.domain.uptime import Seconds
 from statuspage.errors import InvalidInput, Unavailable
+from statuspage.store import upserts
 from statuspage.store.schema.checks import (
     check_results,
     daily_uptime,
@@ -99,7 +99,7 @@ def _region_numbers(conn: Connection, names: set[str]) -> dict[str, int]:
         first = max(known.values(), default=-1) + 1
         rows = [{"no": first + index, "name": name} for index, name in enumerate(missing)]
         # Two agents may come with their first results at once: whoever loses the number draws again.
-        conn.execute(_insert(conn, regions).on_conflict_do_nothing(), rows)
+        conn.execute(upserts.insert(conn, regions).on_conflict_do_nothing(), rows)
     message = "no free number for a new region; nothing was written, try again"
     raise Unavailable(message)
 
@@ -291,12 +291,8 @@ def uptime_days(
     return out
 
 
-def _insert(conn: Connection, table: Any) -> Any:  # noqa: ANN401 - the two dialects share no type for their upserts
-    return sqlite.insert(table) if conn.dialect.name == "sqlite" else postgresql.insert(table)
-
-
 def _upsert(conn: Connection, table: Any, rows: Sequence[dict[str, Any]]) -> None:  # noqa: ANN401 - as _insert
-    statement = _insert(conn, table)
+    statement = upserts.insert(conn, table)
     keys = [column.name for column in table.primary_key]
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from statuspage.clock import from_ms, to_ms
 from statuspage.domain.judgement import Judgement
+from statuspage.store import upserts
 from statuspage.store.schema.checks import judgements, monitor_states
 from statuspage.store.schema.notices import notice_monitors, notices
 
@@ -32,13 +31,12 @@ def save(conn: Connection, found: Mapping[str, Judgement]) -> None:
     """Write judgements by monitor id, new or changed, in one go: a start writes all of them."""
     if not found:
         return
-    dialect: Any = sqlite if conn.dialect.name == "sqlite" else postgresql
     rows = [
         {"monitor_id": monitor_id, "state": each.state, "since_at": each.since_at, "known": each.known, "status": each.status,
          "cause": each.cause, "crossings": [to_ms(at) for at in each.crossings], "flapping_at": each.flapping_at}
         for monitor_id, each in found.items()
     ]  # fmt: skip
-    statement = dialect.insert(judgements)
+    statement = upserts.insert(conn, judgements)
     changed = {name: statement.excluded[name] for name in rows[0] if name != "monitor_id"}
     conn.execute(statement.on_conflict_do_update(index_elements=["monitor_id"], set_=changed), rows)
 
