@@ -73,7 +73,7 @@ def of_notice(held: Snapshot, notice: NoticeView) -> Wanted:
         wanted[f"/{language}/incidents/{notice.public_id}"] = PAGES
         wanted[f"/{language}/history"] = PAGES
         wanted[f"/{language}/history/{month}"] = PAGES
-    wanted |= dict.fromkeys(people.in_languages(view, people.of_notice(view, notice)), PAGES)
+    wanted |= background(people.in_languages(view, people.of_notice(view, notice)))
     for component_id in notice.component_ids:
         if component_id in view.by_id:
             wanted.update(_component(view, component_id))
@@ -93,7 +93,7 @@ def dependents(held: Snapshot, change: Change) -> Wanted:
         wanted |= everything(held)
     if change.page or change.notices or change.components:
         wanted |= hot(view)
-    wanted |= dict.fromkeys(people.in_languages(view, people.of_components(view, change.components)), PAGES)
+    wanted |= background(people.in_languages(view, people.of_components(view, change.components)))
     for component_id in change.components:
         # Also one that is gone: its page must go too.
         wanted |= _component(view, component_id)
