@@ -53,6 +53,16 @@ def test_tampering_is_found(wallet, ctx, tmp_path, how, look):
     assert not look(ctx, head=head).is_whole
 
 
+@pytest.mark.parametrize("how", ["one letter of a payload", "a row dropped", "the first row dropped", "two rows swapped"])
+def test_a_glance_finds_old_tampering_among_more_rows_than_it_verifies_signatures_of(wallet, ctx, how, monkeypatch):
+    monkeypatch.setattr(verification, "_NEWEST", 1)
+    with wallet.db.write() as conn:
+        conn.execute(text(TAMPERING[how]))
+        conn.execute(text("UPDATE log SET n = -n WHERE n < 0"))
+
+    assert not verification.glance(ctx).is_whole
+
+
 @pytest.mark.parametrize(
     "how",
     [
