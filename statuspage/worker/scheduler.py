@@ -101,7 +101,8 @@ def _check_log(ctx: Context, settings: Settings) -> object:
 
 
 def _remember_log(ctx: Context, settings: Settings) -> object:
-    return verification.remember(ctx, settings.data)
+    verification.remember(ctx, settings.data)
+    return None
 
 
 JOBS: tuple[Job, ...] = (
