@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
 from bench._site import wallet
@@ -21,10 +22,10 @@ def run() -> dict[str, Any]:
     """
     times, cpu_s = {}, 0.0
     for old in (100, 1000):
-        with wallet(100, old) as (made, publisher, _):
-            _once(made, publisher, 0)
+        with wallet(100, old) as (made, publisher, folder):
+            _once(made, publisher, folder, 0)
             began = time.process_time()
-            times[old] = sorted(_once(made, publisher, number) for number in range(1, ROUNDS + 1))
+            times[old] = sorted(_once(made, publisher, folder, number) for number in range(1, ROUNDS + 1))
             cpu_s = (time.process_time() - began) / ROUNDS
     p95 = times[1000][int(ROUNDS * 0.95) - 1]
     medians = {old: round(statistics.median(found), 4) for old, found in times.items()}
@@ -38,16 +39,17 @@ def run() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _once(made: Wallet, publisher: Publisher, number: int) -> float:
-    """One confirmed incident with one component, committed and published; what is left in the background is drained after."""
-    key = f"function_{number}"
-    made.notice(draft(f"Incident {number}", components={key: "major_outage"}))
-    began = time.perf_counter()
+def _once(made: Wallet, publisher: Publisher, folder: Path, number: int) -> float:
+    """One confirmed incident with one component, committed and published: seconds until live.json was written, by its own date.
+    What follows in the background is drained after.
+    """
+    made.notice(draft(f"Incident {number}", components={f"function_{number}": "major_outage"}))
+    began_ns = time.time_ns()
     counts = publisher.run_once()
-    took = time.perf_counter() - began
+    took_s = ((folder / "pages" / "live.json").stat().st_mtime_ns - began_ns) / 1e9
     while counts.pending:
         counts = publisher.run_once()
-    return took
+    return took_s
 
 
 if __name__ == "__main__":
