@@ -21,7 +21,7 @@ def page() -> FastPath:
 
     Settings come from the environment. Raises SettingsError, also with SQLite: `statuspage serve` is its one process.
     """
-    home = open_installation()
+    home = open_installation(serves=True)
     found, ctx = home.settings, home.ctx
     if not found.database_url:
         message = "a WSGI server of its own needs STATUSPAGE_DATABASE_URL=postgresql://…; with SQLite run `statuspage serve`"

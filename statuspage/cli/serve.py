@@ -65,7 +65,7 @@ def _run(config_path: Path | None, parts: app.Parts) -> None:
     logs.configure(found.log_format, found.log_level)
     if not parts.web or not parts.worker:
         _need_shared_database(found)
-    home = open_installation()
+    home = open_installation(serves=True)
     raise SystemExit(app.run(found, home.ctx, parts, say=click.echo))
 
 

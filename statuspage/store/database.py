@@ -34,11 +34,13 @@ _PAUSE_S = 1.0  # after an answer that did not come: a page asks several times, 
 class Database:
     """One database. `write()` and `read()` open transactions; both raise Unavailable when the database cannot answer.
 
+    `busy_s`: how long a SQLite transaction waits for another: briefly where a web thread would be held.
     Listeners are called after each commit that wrote, on the committing thread: they must only set a flag.
     """
 
-    def __init__(self, url: str, *, readers: int = 8) -> None:
+    def __init__(self, url: str, *, readers: int = 8, busy_s: float = BUSY_MS / 1000) -> None:
         self.url = url
+        self._busy_s = busy_s
         self.is_sqlite = url.startswith("sqlite")
         self._listeners: list[Callable[[], None]] = []
         self._write_lock = threading.Lock()
@@ -49,9 +51,9 @@ class Database:
         self._silent_until = 0.0
 
     def _engine(self, *, write: bool, size: int, deadline_s: float | None = None) -> Engine:
-        connect = {"timeout": BUSY_MS / 1000, "check_same_thread": False} if self.is_sqlite else PG_CONNECT
+        connect = {"timeout": self._busy_s, "check_same_thread": False} if self.is_sqlite else PG_CONNECT
         engine = create_engine(
-            self.url, poolclass=QueuePool, pool_size=size, max_overflow=0, pool_timeout=BUSY_MS / 1000,
+            self.url, poolclass=QueuePool, pool_size=size, max_overflow=0, pool_timeout=self._busy_s,
             pool_pre_ping=not self.is_sqlite, hide_parameters=True, connect_args=connect,
         )  # fmt: skip
         if self.is_sqlite:
@@ -70,7 +72,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end of the block, or rolls back whole."""
-        if self.is_sqlite and not self._write_lock.acquire(timeout=BUSY_MS / 1000):
+        if self.is_sqlite and not self._write_lock.acquire(timeout=self._busy_s):
             message = "the database is busy with another write; nothing was written, try again"
             raise Unavailable(message)
         try:
@@ -174,7 +176,6 @@ def _is_outage(error: DBAPIError) -> bool:
 def _sqlite_common(dbapi: Any) -> None:  # noqa: ANN401 - a DBAPI connection
     dbapi.isolation_level = None
     dbapi.execute("PRAGMA foreign_keys=ON")
-    dbapi.execute(f"PRAGMA busy_timeout={BUSY_MS}")
 
 
 def _sqlite_writer(dbapi: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's event signature

@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import threading
 
 import pytest
 from installation import PROGRAM, Installation
@@ -88,4 +89,18 @@ def test_a_start_beside_a_long_write_waits_for_it(home):
     writer.execute("ROLLBACK")
 
     home.wait_for(lambda: home.get("/zh-Hans/").ok, within_s=60)
+    writer.close()
+
+
+def test_a_command_waits_for_the_servers_write(home):
+    writer = sqlite3.connect(home.folder / "var" / "statuspage.db", isolation_level=None, check_same_thread=False)
+    writer.execute("BEGIN IMMEDIATE")
+    end = threading.Timer(6, writer.execute, ["ROLLBACK"])  # three times what a web request waits
+    end.start()
+
+    declared = home.cli("notice", "declare", "--component", "transfers", "--title-en", "Down", "--title-zh", "故障",
+                        "--body-en", "We look.", "--body-zh", "正在核实。")  # fmt: skip
+
+    assert declared["number"]
+    end.join()
     writer.close()
