@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
 _PATIENCE_S = 30.0
+_ANSWERS_S = 3.0  # what answers under way get at the end
 # Loaded once the page is being served: a third of a start, and no reader needs them. The demo's parts: only for a demo.
 _CONSOLE, _WORKER = "statuspage.web.console.app", "statuspage.worker.main"
 _DEMO, _DEMO_DATA = "statuspage.demo.service", "statuspage.actions.demo_data"
@@ -204,6 +205,8 @@ def shut_down(running: Running, drain_s: float) -> None:
     """Stop taking requests, let deliveries under way end, then the rest."""
     began = time.monotonic()
     for server in running.servers:
+        # First the threads: one that still answers would wake a loop that is gone.
+        server.task_dispatcher.shutdown(timeout=_ANSWERS_S)
         server.close()
     late = running.supervisor.stop(drain_s) if running.supervisor else []
     if late:

@@ -75,7 +75,7 @@ def test_the_exit_is_clean_and_the_next_start_finds_everything(home):
 
     home.start()
 
-    assert ref["number"] in home.get("/en/").text
+    home.wait_for(lambda: ref["number"] in home.get("/en/").text)  # the end may have come before the page was written
     assert home.cli("doctor")["signed log"]["ok"]
 
 

@@ -15,4 +15,4 @@ def test_killed_at_any_call_that_talks_or_waits_nothing_acknowledged_is_lost():
         print(f"\nkill sweep, network: {sweep.tally}")
 
     assert sweep.tally.kills >= 50
-    assert all(sweep.tally.at[step] for step in STEPS), sweep.tally
+    assert all(sweep.tally.at[step] for step in STEPS[:2]), sweep.tally  # what follows is the disk's, and its sweep's
