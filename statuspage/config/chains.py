@@ -110,7 +110,8 @@ def monitors_of(chains: Any) -> tuple[dict[str, ChainMonitor], list[Finding], li
             continue
         path: Path = ("chains", name)
         family = chain.get("family") or facts_of(name).get("family")
-        stage = lifecycle(name, chain.get("lifecycle"))
+        said = chain.get("lifecycle")  # not checked yet: a list or a number is reported with its place elsewhere
+        stage = lifecycle(name, said if isinstance(said, str) else None)
         warnings += [(path, advice) for advice in _advice(name, stage, chains)]
         if stage == "retired":
             continue
