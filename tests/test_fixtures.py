@@ -55,7 +55,7 @@ def test_a_test_that_tries_to_leave_the_machine_fails_even_if_it_hides_it(tmp_pa
         env=os.environ | {"PYTHONPATH": str(request.config.rootpath)},
     )  # fmt: skip
 
-    assert run.stdout.count("left the machine: ['socket.connect") == 4, run.stdout + run.stderr
+    assert run.stdout.count("E       AssertionError: left the machine: ['socket.connect") == 4, run.stdout + run.stderr
 
 
 def test_no_name_server_is_asked():
