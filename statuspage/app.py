@@ -22,7 +22,8 @@ from statuspage.actions import configured_subscribers, maintenance, operators, p
 from statuspage.actions.context import COMMAND_LINE, Context
 from statuspage.config import check, plan
 from statuspage.errors import SettingsError, StatuspageError, Unavailable
-from statuspage.publish.publisher import Publisher
+from statuspage.loading import loading
+from statuspage.publish.publisher import Publisher, call
 from statuspage.settings import Settings
 from statuspage.web.agents import agents_blueprint
 from statuspage.web.callbacks import callbacks_blueprint
@@ -67,8 +68,11 @@ def run(settings: Settings, ctx: Context, parts: Parts, *, say: Say) -> int:
     running = Running()
     stop = threading.Event()
     try:
-        _on_signals(stop, lambda: reconfigure(settings, ctx, parts))  # first: a stop while starting is a stop, not a crash
-        start(settings, ctx, parts, running, say)
+        _on_signals(
+            stop, lambda: reconfigure(settings, ctx, parts)
+        )  # first: a stop while starting is a stop, not a crash
+        with loading():
+            start(settings, ctx, parts, running, say)
         while not stop.wait(0.5):
             pass
     finally:
@@ -90,7 +94,7 @@ def start(settings: Settings, ctx: Context, parts: Parts, running: Running, say:
     running.supervisor.start()
     if parts.web:
         console = importlib.import_module(_CONSOLE).create_console(ConsoleServices(ctx, settings, is_demo=parts.demo))
-        _serve(running, console, settings.console_host, settings.console_port, 4)
+        _answer(_listen(running, console, settings.console_host, settings.console_port, 4), settings.console_port)
         _patiently(lambda: greet(settings, ctx, parts, say))
     if parts.demo:
         seed = importlib.import_module(_DEMO_DATA).seed
@@ -112,7 +116,10 @@ def _patiently(step: Callable[[], None]) -> None:
 
 def _serve_page(settings: Settings, ctx: Context, running: Running) -> Publisher:
     fast, publisher = public_page(settings, ctx)
-    _serve(running, fast, settings.host, settings.port, settings.threads)
+    server = _listen(running, fast, settings.host, settings.port, settings.threads)
+    # Who asks meanwhile waits in the socket's queue: made beside the imports that follow, a first page would take twice as long.
+    call(fast, "/")
+    _answer(server, settings.port)
     return publisher
 
 
@@ -121,8 +128,14 @@ def public_page(settings: Settings, ctx: Context) -> tuple[FastPath, Publisher]:
     site = create_public_site(settings, ctx)
     publisher = Publisher(ctx.db, site.wsgi_app, settings.public_dir, ctx.now, look=settings.websub_hub)
     fast = FastPath(
-        site, settings.public_dir, threads=settings.threads, hsts=settings.hsts, now=ctx.now, want=publisher.want,
-        may_ask=settings.browser_test_url, hub=settings.websub_hub,
+        site,
+        settings.public_dir,
+        threads=settings.threads,
+        hsts=settings.hsts,
+        now=ctx.now,
+        want=publisher.want,
+        may_ask=settings.browser_test_url,
+        hub=settings.websub_hub,
     )
     return fast, publisher
 
@@ -180,12 +193,16 @@ def greet(settings: Settings, ctx: Context, parts: Parts, say: Say) -> None:
         )
 
 
-def _serve(running: Running, wsgi: object, host: str, port: int, threads: int) -> None:
+def _listen(running: Running, wsgi: object, host: str, port: int, threads: int) -> Any:  # noqa: ANN401 - waitress publishes no types
     server = create_server(
         wsgi, host=host, port=port, threads=threads, ident=None, clear_untrusted_proxy_headers=False, connection_limit=2000,
         channel_timeout=30, cleanup_interval=5, max_request_body_size=256 * 1024, asyncore_use_poll=True,
     )  # fmt: skip
     running.servers.append(server)
+    return server
+
+
+def _answer(server: Any, port: int) -> None:  # noqa: ANN401 - the same
     threading.Thread(target=server.run, name=f"web:{port}", daemon=True).start()
 
 

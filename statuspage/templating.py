@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from types import CodeType
 from typing import Any
 from urllib.parse import urlsplit
 
 import nh3
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.bccache import Bucket
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
@@ -55,23 +57,52 @@ def markdown(text: str) -> Markup:
 
 def filters(language: str) -> dict[str, Any]:
     """The filters every template may use, bound to `language`. Zones come from the template (`page.time_zone`)."""
-    return {
-        "markdown": markdown,
+    bound = {
         "pick": lambda texts: i18n.pick(texts or {}, language),
         "has_text": lambda texts: i18n.has(texts or {}, language),
         "day": lambda at, zone: i18n.day_words(at, zone, language),
-        "clock": i18n.time_words,
         "moment": lambda at, zone: i18n.moment_words(at, zone, language),
         "weekday": lambda at, zone: i18n.weekday_words(at, zone, language),
         "zone": lambda at, zone: i18n.zone_label(at, zone, language),
         "duration": partial(i18n.duration_words, language=language),
-        "iso": lambda at: at.isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
+    return {
+        "markdown": markdown,
+        "clock": i18n.time_words,
+        "iso": lambda at: at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        **{name: _never_folded(words) for name, words in bound.items()},
+    }
+
+
+def _never_folded(words: Callable[..., Any]) -> Callable[..., Any]:
+    """`words` as a filter. Without the context Jinja writes a constant's result into the code, which all languages share."""
+    return pass_context(lambda _context, *given, **named: words(*given, **named))
 
 
 def _escapes(name: str | None) -> bool:
     """Markup is escaped; SMS and plain texts are not, or a shop named R&D would read R&amp;D."""
     return name is None or not name.endswith(".txt")
+
+
+class _Compiled(BytecodeCache):
+    """Compiled templates, shared by the languages, which differ in values only: compiling is half of a first page."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[str, CodeType]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill `bucket` if its very source was compiled before."""
+        checksum, code = self._found.get(bucket.key, ("", None))
+        if checksum == bucket.checksum:
+            bucket.code = code
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        if bucket.code is not None:
+            self._found[bucket.key] = bucket.checksum, bucket.code
+
+
+_COMPILED = _Compiled()
 
 
 @cache
@@ -81,6 +112,7 @@ def environment(language: str) -> Environment:
         autoescape=_escapes,  # noqa: S701 - off for .txt only
         loader=FileSystemLoader(root()), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"], auto_reload=False,
+        bytecode_cache=_COMPILED,
     )  # fmt: skip
     translate = partial(i18n.gettext, language)
     install: Callable[..., None] = vars(jinja)["install_gettext_callables"]  # put there by the i18n extension

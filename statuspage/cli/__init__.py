@@ -8,6 +8,7 @@ from collections.abc import Iterator, MutableMapping
 import click
 
 from statuspage import __version__
+from statuspage.loading import loading
 
 HELP = """A self-hosted status page and incident notifier for digital wallets.
 
@@ -47,7 +48,8 @@ class _OnDemand(MutableMapping[str, click.Command]):
     def __getitem__(self, name: str) -> click.Command:
         if name not in self._loaded:
             module, _, attribute = COMMANDS[name].partition(":")
-            self._loaded[name] = getattr(importlib.import_module(f"statuspage.cli.{module}"), attribute)
+            with loading():
+                self._loaded[name] = getattr(importlib.import_module(f"statuspage.cli.{module}"), attribute)
         return self._loaded[name]
 
     def __setitem__(self, name: str, command: click.Command) -> None:

@@ -1,4 +1,4 @@
-"""What an installation with SQLite, already at this program's schema, starts without: psycopg and Alembic.
+"""What an installation with SQLite, already at this program's schema, starts without: what speaks to PostgreSQL, and Alembic.
 
 The one place of this layer where dotted paths become modules.
 """
@@ -10,6 +10,7 @@ from types import ModuleType
 
 _MIGRATION = "statuspage.store.migration"
 _POSTGRES = "statuspage.store.postgres"
+_POSTGRES_DIALECT = "sqlalchemy.dialects.postgresql"
 
 
 def migration() -> ModuleType:
@@ -20,3 +21,8 @@ def migration() -> ModuleType:
 def postgres() -> ModuleType:
     """store/postgres.py, which needs psycopg."""
     return importlib.import_module(_POSTGRES)
+
+
+def postgres_dialect() -> ModuleType:
+    """What SQLAlchemy can say to PostgreSQL alone."""
+    return importlib.import_module(_POSTGRES_DIALECT)
