@@ -57,7 +57,7 @@ def markdown(text: str) -> Markup:
 
 def filters(language: str) -> dict[str, Any]:
     """The filters every template may use, bound to `language`. Zones come from the template (`page.time_zone`)."""
-    bound = {
+    bound: dict[str, Callable[..., Any]] = {
         "pick": lambda texts: i18n.pick(texts or {}, language),
         "has_text": lambda texts: i18n.has(texts or {}, language),
         "day": lambda at, zone: i18n.day_words(at, zone, language),
