@@ -33,8 +33,8 @@ def run() -> dict[str, Any]:
 
 
 def _loaded(folder: Path, page: str) -> list[Path]:
-    """Files that a browser fetches for the page: style, icon, script, live.json."""
-    assets = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page))
+    """Files that a browser fetches for the page: style, icon, the icon for when nobody answers, script, live.json."""
+    assets = set(re.findall(r'(?:href|src|data-icon)="(/static/[^"]+)"', page))
     return [folder / "pages" / asset[1:] for asset in sorted(assets)] + [folder / "pages" / "live.json"]
 
 

@@ -136,6 +136,7 @@ def test_nginx_serves_the_page_while_the_program_is_gone_turns_blind_and_recover
 
     for path in ("/", "/en/", "/en/history", "/history", f"/en/incidents/{public_id}"):
         assert "Sign-in fails" in ask(nginx, path).text, path
+    assert "We cannot see at the moment." in ask(nginx, "/en/index.blind").text
     assert ask(nginx, "/", headers={"Accept-Language": "zh-CN"}).text.count('lang="zh-Hans"')
     assert ask(nginx, "/live.json").json()["verdict"] == "down"
     assert ask(nginx, f"/n/{number}.json").json()["number"] == number
@@ -193,6 +194,7 @@ def test_caddy_serves_blind_twins_while_the_program_is_gone_and_recovers(program
     url = f"http://127.0.0.1:{port}"
     try:
         assert "Everything works" in ask(url, "/en/").text
+        assert "We cannot see at the moment." in ask(url, "/en/index.blind").text
         program.stop()
         for path in ("/", "/en/", "/en/history", "/history", "/en/nowhere"):
             assert "We cannot see at the moment." in ask(url, path).text, path

@@ -24,7 +24,7 @@ PAGES, FRESH = "pages", "fresh"
 INTEGRITY = "integrity.json"  # below pages: the signed list of all the others
 FRESH_S, WINDOW_S = 90, 10
 _SMALL = 600  # bytes below which compression saves nothing on the wire
-_KNOWN = re.compile(r"(?:/\.well-known)?(?:/[A-Za-z0-9_~-]+)*(?:/|\.(?:json|rss|atom|ics|css|js|svg|txt))?")
+_KNOWN = re.compile(r"(?:/\.well-known)?(?:/[A-Za-z0-9_~-]+)*(?:/|\.(?:json|rss|atom|ics|css|js|svg|txt|blind))?")
 _BROTLI_QUALITY, _GZIP_LEVEL = 5, 6
 _ENDINGS = {".br": ".br", ".gz": ".gz"}
 
@@ -34,6 +34,8 @@ def name_of(path: str, *, blind: bool = False) -> str | None:
     if len(path) > 200 or not _KNOWN.fullmatch(path):
         return None
     name = path[1:]
+    if name.endswith(".blind"):
+        return f"{name}.html"  # the twin by its own name: pages hold it ready for when nobody answers
     if not name or name.endswith("/"):
         name += "index.html"
     elif "." not in name.rsplit("/", 1)[-1]:

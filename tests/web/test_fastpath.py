@@ -160,7 +160,7 @@ def test_no_published_page_touches_the_database(wallet, port, monkeypatch):
 
 @pytest.mark.parametrize(
     "path",
-    ["/../manifest.json", "/en/../../manifest.json", "/%2e%2e/manifest.json", "/en/index.blind", "/en//", "/\x00",
+    ["/../manifest.json", "/en/../../manifest.json", "/%2e%2e/manifest.json", "/en/index.blind.html", "/en/nowhere.blind", "/en//", "/\x00",
      "/pages/en/index.html", "/en/index.html", "/live.json.gz", "/live.blind.json", "//evil.example/", "/" + "a" * 3000],
 )  # fmt: skip
 def test_nothing_but_pages_is_reached(port, path):

@@ -139,6 +139,82 @@ def test_a_page_that_goes_blind_says_so_by_itself_and_recovers(wallet, publisher
     tab.wait_for_selector("text=We cannot see at the moment.", state="detached")
 
 
+def look_again(tab):
+    """As a reader who comes back to the tab; returns once live.json was asked for."""
+    with tab.expect_response("**/live.json", timeout=5000):
+        tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def is_green(tab):
+    """Whether anything of the present still looks as if it worked; legends, advice and days of the past keep their colour."""
+    return tab.evaluate("""() => Boolean(document.querySelector(".verdict .ok, .title .ok, .answer-now.ok, .state.ok, td.ok"))
+        || document.querySelector("link[rel=icon]").getAttribute("href").includes("icon-ok")
+        || [document.title, ...[...document.querySelectorAll(".verdict, .title, .answer-now, .rows")].map(one => one.innerText)]
+            .some(words => /Everything works|Operational|We know of no fault/.test(words))""")
+
+
+def wait_for_blind(tab):
+    tab.wait_for_selector(".blind >> text=We cannot see at the moment", timeout=5000)
+
+
+def test_a_page_that_nobody_answers_for_turns_into_its_blind_twin_and_back(base, tab):
+    twins = {"/": "We cannot see at the moment whether everything works", "/en/components/login": "Cannot tell",
+             "/en/check/login_failed": "We cannot tell at the moment whether it is us."}  # fmt: skip
+    tab.clock.install()
+    for path, said in twins.items():
+        tab.goto(f"{base}{path}")
+        assert is_green(tab)
+        with tab.expect_response("**/*.blind", timeout=5000) as twin:
+            look_again(tab)
+        twin.value.finished()
+        tab.route("**/*", lambda route: route.abort("connectionrefused"))
+
+        tab.clock.fast_forward(120_000)
+        wait_for_blind(tab)
+
+        assert not is_green(tab), path
+        assert said in tab.inner_text("main")
+        assert tab.inner_text(".blind").count("The last known state is from ") == 1
+        tab.unroute("**/*")
+        tab.clock.fast_forward(6_000)
+        tab.wait_for_selector(".blind", state="detached", timeout=5000)
+        assert is_green(tab), path
+
+
+def test_a_page_that_never_got_its_twin_keeps_no_green_either_and_a_known_outage_stays_one(wallet, publisher, base, tab):
+    wallet.status("login", "major_outage")
+    wallet.notice(draft("Sign-in fails", components={"login": "major_outage"}, started_at=wallet.now))
+    publisher.run_once()
+    tab.clock.install()
+    for path, title in (("/en/", "Sign-in: not working since"), ("/en/components/transfers", "Transfers")):
+        tab.goto(f"{base}{path}")
+        tab.route("**/*", lambda route: route.abort("connectionrefused"))
+
+        tab.clock.fast_forward(120_000)
+        wait_for_blind(tab)
+
+        assert not is_green(tab), path
+        assert tab.title().startswith(title)
+        tab.unroute("**/*")
+
+
+def test_a_mirror_that_is_served_without_being_renewed_is_not_believed(base, tab):
+    tab.goto(f"{base}/en/")
+    old = (clock.now() - timedelta(minutes=5)).isoformat()
+    version = tab.evaluate("document.documentElement.dataset.version")
+    tab.route("**/live.json", lambda route: route.fulfill(json={"version": version, "checked_at": old, "verdict": "ok"}))
+
+    look_again(tab)
+    wait_for_blind(tab)
+
+    assert not is_green(tab)
+    assert "icon-unknown" in tab.locator("link[rel=icon]").get_attribute("href")
+    assert tab.title().startswith("We cannot see at the moment")
+    tab.unroute("**/live.json")
+    look_again(tab)
+    tab.wait_for_selector(".blind", state="detached", timeout=5000)
+
+
 def test_without_script_the_page_is_complete(wallet, publisher, base, browser):
     break_transfers(wallet)
     publisher.run_once()
