@@ -73,6 +73,7 @@ _ENDPOINT = (
     Option("role", "`own`, or a `reference` to compare with", one_of("own", "reference"), "own"),
     Option("supplier", "who runs it; endpoints of one supplier are one witness", a_text, "the host's domain"),
     Option("headers", "request headers", texts_by_name),
+    Option("op_node", "on an OP stack: address of the own op-node, asked for `optimism_syncStatus`", _a_url),
 )
 
 OPTIONS = (
@@ -98,6 +99,8 @@ OPTIONS = (
     ),
     Option("empty_blocks", "whether blocks come without transactions too", a_bool, "true"),
     Option("finality_warn_s", "finality is delayed when the final block is older", _a_number),
+    Option("safe_warn_s", "on an OP stack: finality is delayed when the newest block posted below is older", _a_number),
+    Option("stack", "`op` for an OP stack, whose `safe` block is asked for as well", one_of("op")),
     Option("final_tag", "what evm nodes call the final block", one_of("finalized", "safe"), "finalized"),
     Option(
         "cluster_delta",
@@ -130,8 +133,17 @@ def validate(_target: str, options: Mapping[str, Any]) -> list[Problem]:
             if isinstance(each, Mapping) and "url" not in each:
                 found.append((("endpoints", index), "url is missing"))
     if "canary" in options and options.get("family") in FAMILIES:
-        found += [(("canary", *path), text) for path, text in canary.problems(options["canary"], options["family"])]
+        found += [(("canary", *path), text) for path, text in _canary_problems(options)]
     return found
+
+
+def _canary_problems(options: Mapping[str, Any]) -> list[Problem]:
+    found = canary.problems(options["canary"], options["family"])
+    if found or options["family"] != "bitcoin":
+        return found
+    given = options.get("endpoints")
+    own = [each for each in given or () if isinstance(each, Mapping) and each.get("role", "own") == "own"]
+    return canary.unasked(options["canary"], [str(each.get("url", "")) for each in own])
 
 
 def authority(spec: ProbeSpec) -> str:
@@ -169,9 +181,18 @@ def make_plan(spec: ProbeSpec) -> Plan:
                 ca_file=options.get("ca_file"),
                 canary=options.get("canary"),
                 final_tag=options.get("final_tag", "finalized"),
+                stack=options.get("stack", ""),
+                op_node=_op_node(spec, each, options),
             )
         )  # fmt: skip
     return Plan(endpoints, _limits(options))
+
+
+def _op_node(spec: ProbeSpec, each: Mapping[str, Any], options: Mapping[str, Any]) -> Endpoint | None:
+    """The op-node beside an endpoint: an address with pauses of its own."""
+    if not each.get("op_node"):
+        return None
+    return Endpoint(spec.target, "op-node", each["op_node"], each.get("role", "own"), ca_file=options.get("ca_file"))
 
 
 def _limits(options: Mapping[str, Any]) -> Limits:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
 from probes.chains import errors, rpc
 from probes.chains.errors import RpcError
-from probes.chains.record import Endpoint, Record
+from probes.chains.record import Endpoint, Fee, Record
 from probes.chains.rpc import BAD_BODY, OVERLOADED, Refusal
 from probes.run import Run
+
+_RELAXED = 1000.0  # an idle chain lends accounts up to a thousand times what one block holds
 
 
 async def read(endpoint: Endpoint, run: Run) -> Record:
@@ -28,6 +31,7 @@ async def _read(endpoint: Endpoint, run: Run) -> dict[str, Any]:
         "final_height": rpc.maybe_integer(info.get("last_irreversible_block_num")),
         "final_ms": _time_ms(final_time) if final_time is not None else None,
         "client": rpc.a_text(info.get("server_version_string"), 40),
+        "fee": _resources(endpoint, info),
     }
     if endpoint.compare_height is not None:
         facts |= {"check_height": endpoint.compare_height, "check_hash": await _id_at(endpoint, run)}
@@ -54,6 +58,22 @@ async def _id_at(endpoint: Endpoint, run: Run) -> str | None:
     except Refusal:
         return None
     return rpc.a_text(block.get("id"), 64)
+
+
+def _resources(endpoint: Endpoint, info: dict[str, Any]) -> Fee | None:
+    """How far the chain has cut what it lends: nobody pays fees here, a busy chain gives accounts less CPU.
+
+    What a block holds is the largest limit seen: the one in the answer is what is left of the block in the making.
+    """
+    lent, left = (rpc.maybe_integer(info.get(name)) for name in ("virtual_block_cpu_limit", "block_cpu_limit"))
+    if not lent or left is None:
+        return None
+    endpoint.usual.most = max(endpoint.usual.most, left)
+    if not endpoint.usual.most:
+        return None
+    times = max(1.0, lent / endpoint.usual.most)
+    pressure = 1 - math.log(times) / math.log(_RELAXED)
+    return Fee("us of cpu", lent, lent, round(max(0.0, pressure), 3))
 
 
 def _time_ms(value: Any) -> int:  # noqa: ANN401 - JSON

@@ -8,12 +8,13 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from probes.chains import rpc
+from probes.chains import rpc, usual
 from probes.chains.record import Endpoint, Fee, Record
-from probes.chains.rpc import Call
+from probes.chains.rpc import Call, Refusal
 from probes.run import Run
 
 _CUSTOMARY_DEPTH = 5  # the sixth confirmation counts as final for large sums
+_FEES = {"/v1/fees/recommended": "fastestFee", "/fee-estimates": "2"}  # of mempool.space and of Esplora itself
 _HASH = re.compile(r"[0-9a-f]{64}")
 _GENESIS = {"000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f": "main"}
 
@@ -24,17 +25,21 @@ async def read(endpoint: Endpoint, run: Run) -> Record:
 
 
 async def _read(endpoint: Endpoint, run: Run) -> dict[str, Any]:
-    path = urlsplit(run.vault.resolve(endpoint.url)).path.rstrip("/")
-    return await (_read_esplora if path.endswith("/api") else _read_node)(endpoint, run)
+    return await (_read_esplora if is_esplora(run.vault.resolve(endpoint.url)) else _read_node)(endpoint, run)
+
+
+def is_esplora(url: str) -> bool:
+    """Whether an address is Esplora's, not a node's."""
+    return urlsplit(url).path.rstrip("/").endswith("/api")
 
 
 async def _read_node(endpoint: Endpoint, run: Run) -> dict[str, Any]:
-    calls = [Call("getblockchaininfo"), Call("getnetworkinfo"), Call("getmempoolinfo")]
+    calls = [Call("getblockchaininfo"), Call("getnetworkinfo"), Call("getmempoolinfo"), Call("estimatesmartfee", (2,))]
     if endpoint.compare_height is not None:
         calls.append(Call("getblockhash", (endpoint.compare_height,)))
     results = await rpc.call_all(endpoint, run, calls, "bitcoin", version="1.0")
     info = rpc.a_mapping(rpc.demanded(results[0]), "chain info")
-    network, pool = rpc.optional(results[1]), rpc.optional(results[2])
+    network, pool, estimate = (rpc.optional(each) for each in results[1:4])
     height = rpc.an_integer(info.get("blocks"), "blocks")
     headers = rpc.maybe_integer(info.get("headers"))
     warnings = info.get("warnings")  # a text until v27, a list since v28
@@ -48,10 +53,10 @@ async def _read_node(endpoint: Endpoint, run: Run) -> dict[str, Any]:
         "syncing": info.get("initialblockdownload") is True or (headers is not None and headers > height),
         "peers": rpc.maybe_integer(network.get("connections")),
         "client": rpc.a_text(network.get("subversion")),
-        "fee": _pool_fee(pool),
+        "fee": _node_fee(endpoint, run.at_ms, pool, estimate),
         "error_text": rpc.a_text(said, 300),
         **_depth(height),
-        **_compared(endpoint, rpc.optional(results[3]) if len(results) > 3 else None),
+        **_compared(endpoint, rpc.optional(results[4]) if len(results) > 4 else None),
     }
 
 
@@ -65,23 +70,54 @@ def _compared(endpoint: Endpoint, found: Any) -> dict[str, Any]:  # noqa: ANN401
     return {"check_height": endpoint.compare_height, "check_hash": rpc.a_text(found, 64)}
 
 
-def _pool_fee(pool: Any) -> Fee | None:  # noqa: ANN401 - JSON
-    """Full is a pool that throws out cheap transactions: its minimum is above what it would relay."""
-    if not isinstance(pool, dict):
-        return None
-    lowest, relay = pool.get("mempoolminfee"), pool.get("minrelaytxfee")
-    if not isinstance(lowest, int | float) or not isinstance(relay, int | float):
-        return None
+def _node_fee(endpoint: Endpoint, at_ms: int, pool: Any, estimate: Any) -> Fee | None:  # noqa: ANN401 - JSON
+    """Full is a pool that throws out cheap transactions, its minimum above what it would relay; or the next block is dear.
+
+    A node that has seen too few blocks estimates nothing and says so: `{"errors": [...], "blocks": 2}`.
+    """
+    pool = pool if isinstance(pool, dict) else {}
+    fast = _a_price(estimate.get("feerate") if isinstance(estimate, dict) else None)
+    lowest, relay = (_a_price(pool.get(name)) for name in ("mempoolminfee", "minrelaytxfee"))
+    dear = usual.pressure_of_price(endpoint.usual.dearness(fast, at_ms))
+    if lowest is None or relay is None:
+        return None if fast is None else Fee("BTC/kvB", None, fast, dear)
     used, room = pool.get("usage"), pool.get("maxmempool")
     share = used / room if isinstance(used, int) and isinstance(room, int) and room > 0 else 0.0
-    return Fee("BTC/kvB", lowest, None, 1.0 if lowest > relay else round(min(0.79, share), 3))
+    pressure = 1.0 if lowest > relay else max(round(min(0.79, share), 3), dear or 0.0)
+    return Fee("BTC/kvB", lowest, fast, pressure)
+
+
+def _a_price(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e6 else None
+
+
+async def _esplora_fee(endpoint: Endpoint, run: Run) -> Fee | None:
+    """What the next block costs, from whichever of the two known places tells; None where none does."""
+    missing = 0
+    for path, name in _FEES.items():
+        if endpoint.fee_path not in ("", path):
+            continue
+        try:
+            told = await rpc.ask(endpoint, run, path)
+        except Refusal as refusal:
+            missing += refusal.error_class == "client_error"  # 404
+            continue
+        fast = _a_price(told.get(name)) if isinstance(told, dict) else None
+        if fast is not None:
+            endpoint.fee_path = path
+            return Fee("sat/vB", None, fast, usual.pressure_of_price(endpoint.usual.dearness(fast, run.at_ms)))
+    if missing == len(_FEES):
+        endpoint.fee_path = "nowhere"
+    return None
 
 
 async def _read_esplora(endpoint: Endpoint, run: Run) -> dict[str, Any]:
     paths = ["/blocks/tip/hash", "/block-height/0"]
     if endpoint.compare_height is not None:
         paths.append(f"/block-height/{endpoint.compare_height}")
-    tip, *others = await asyncio.gather(*(_hash_at(endpoint, run, path) for path in paths), return_exceptions=True)
+    fee, tip, *others = await asyncio.gather(
+        _esplora_fee(endpoint, run), *(_hash_at(endpoint, run, path) for path in paths), return_exceptions=True
+    )
     if isinstance(tip, BaseException):
         raise tip
     block = rpc.a_mapping(await rpc.ask(endpoint, run, f"/block/{tip}"), "block")
@@ -94,6 +130,7 @@ async def _read_esplora(endpoint: Endpoint, run: Run) -> dict[str, Any]:
         "head_hash": tip,
         "head_ms": rpc.a_time_ms(block.get("timestamp"), 0.001, "time"),
         "client": "esplora",
+        "fee": fee if isinstance(fee, Fee) else None,
         **_depth(height),
         **_compared(endpoint, compared),
     }

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from probes.chains import address, errors, rpc
+from probes.chains import address, bitcoin, errors, rpc
 from probes.chains.record import Endpoint, Record
 from probes.chains.rpc import BAD_BODY, Call, Refusal
 from probes.options import Option, Problem, a_text, an_int
@@ -25,6 +26,11 @@ _SYSTEM_ACCOUNT = "0x26aa394eea5630e07c48ae0c9558cef7b99d880ec681799c0cf30e88863
 _ASSETS_ACCOUNT = "0x682a59d51ab9e48a8c8cc418ff9708d2b99d880ec681799c0cf30e8886371da9"
 _FREE_AT = 16  # of AccountInfo: after nonce, consumers, providers and sufficients
 _MAX_AMOUNT = 2**256
+_OUTPUT = re.compile(r"[0-9a-f]{64}:\d{1,5}")
+_NODE_WORDS = (
+    "a bitcoin node has no index of addresses, so own endpoint {number} cannot be asked for this balance: add `output: txid:n`, "
+    "an unspent output of the address, or give an own endpoint of Esplora, whose address ends in /api"
+)
 _UNSUPPORTED = "unsupported"  # of docs/probes.md
 # Errors that say the endpoint has no state to serve; others are a setting of ours, or a limit.
 _NO_STATE = frozenset(("node_behind", "overloaded", "bad_body", "body_cap", "timeout", "reset"))
@@ -35,10 +41,16 @@ def _an_amount(value: object) -> list[Problem]:
     return [] if good else [((), "must be an amount above 0, in whole coins")]
 
 
+def _an_output(value: object) -> list[Problem]:
+    good = isinstance(value, str) and _OUTPUT.fullmatch(value)
+    return [] if good else [((), "must be txid:n, a transaction's 64 hexadecimal digits and the output's number, in quotes")]
+
+
 OPTIONS = (
     Option("address", "an address that always holds funds", a_text),
     Option("token", "a token instead of the chain's own coin", a_text),
     Option("decimals", "how many decimals the token has", an_int(0, 36), "the family's"),
+    Option("output", "on a bitcoin node, which knows no balances: an unspent output of the address, `txid:n`", _an_output),
     Option("min_balance", "down when its balance is below this, in whole coins", _an_amount, "any"),
 )
 
@@ -53,6 +65,8 @@ def problems(canary: object, family: str) -> list[Problem]:
     if "address" not in canary:
         return [((), "address is missing")]
     read_token = address.TOKEN[family]
+    if "output" in canary and family != "bitcoin":
+        found.append((("output",), "is of bitcoin's nodes only"))
     if "token" in canary and read_token is None:
         found.append((("token",), f"{family} has no tokens that can be asked for"))
     for name, read in (("address", address.ADDRESS[family]), ("token", read_token)):
@@ -62,6 +76,14 @@ def problems(canary: object, family: str) -> list[Problem]:
             except ValueError as error:
                 found.append(((name,), str(error)))
     return found
+
+
+def unasked(canary: Mapping[str, Any], urls: Sequence[str]) -> list[Problem]:
+    """Which own bitcoin endpoints could never be asked for this canary. Addresses behind `${env:...}` are not known yet."""
+    if "output" in canary:
+        return []
+    nodes = [number for number, url in enumerate(urls, 1) if not url.startswith("${") and not bitcoin.is_esplora(url)]
+    return [((), _NODE_WORDS.format(number=number)) for number in nodes[:1]]
 
 
 # --- asking ---
@@ -108,9 +130,14 @@ def evm_amount(result: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 async def _bitcoin(endpoint: Endpoint, run: Run, canary: Mapping[str, Any]) -> int:
-    """Esplora's sums. A node has no index of addresses: it is not asked."""
-    if not run.vault.resolve(endpoint.url).partition("?")[0].rstrip("/").endswith("/api"):
-        raise Refusal(_UNSUPPORTED, "a node knows no balance of an address")
+    """Esplora's sums. A node has no index of addresses: it is asked for an output, which is null once spent or unknown."""
+    if not bitcoin.is_esplora(run.vault.resolve(endpoint.url)):
+        if "output" not in canary:
+            raise Refusal(_UNSUPPORTED, "a node knows no balance of an address: name an output")
+        txid, _, number = canary["output"].partition(":")
+        [found] = await rpc.call_all(endpoint, run, [Call("gettxout", (txid, int(number)))], "bitcoin", version="1.0")
+        unspent = rpc.demanded(found)
+        return 0 if unspent is None else _satoshis(rpc.a_mapping(unspent, "output").get("value"))
     found = rpc.a_mapping(await rpc.ask(endpoint, run, f"/address/{canary['address']}"), "address")
     sums = rpc.a_mapping(found.get("chain_stats"), "sums of the address")
     return _amount(sums.get("funded_txo_sum")) - _amount(sums.get("spent_txo_sum"))
@@ -203,6 +230,13 @@ async def _antelope(endpoint: Endpoint, run: Run, canary: Mapping[str, Any]) -> 
     whole, _, part = str(value[0]).partition(" ")[0].partition(".") if value else ("0", "", "")
     decimals = canary.get("decimals", _DECIMALS["antelope"])
     return _amount(whole + part[:decimals].ljust(decimals, "0"))
+
+
+def _satoshis(coins: Any) -> int:  # noqa: ANN401 - JSON
+    """A node's number of whole coins in the smallest unit. Raises Refusal."""
+    if isinstance(coins, int | float) and not isinstance(coins, bool) and 0 <= coins <= 21e6:
+        return round(coins * 10**8)
+    raise Refusal(BAD_BODY, f"value is {str(coins)[:60]!r}, not a number")
 
 
 def _amount(value: Any, *, hexadecimal: bool = False) -> int:  # noqa: ANN401 - JSON

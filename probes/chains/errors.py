@@ -42,7 +42,12 @@ _FAMILY_CODE = {
     "evm": _EVM_CODE,
     "solana": {-32005: "node_behind", -32016: "node_behind", -32004: "node_behind"},
     "bitcoin": {-28: "node_behind", -8: "client_error", -5: "client_error"},
+    "substrate": {1010: "client_error", 1016: "overloaded"},
+    # CPU, net and RAM that an account has used up, and a transaction that expired: the sender's matter, no outage.
+    "antelope": dict.fromkeys((3080001, 3080002, 3080004, 3040005), "client_error"),
 }
+# -32603 carries what a node thinks of a transaction as well: nothing is wrong with the node.
+_POOL_VERDICT = re.compile(r"nonce too (low|high)|insufficient funds|already known|underpriced|intrinsic gas too low")
 _JSON_RPC_CODE = {-32601: "unsupported", -32602: "client_error", -32700: "client_error"}
 # In order: a text about money often names a limit as well.
 _TEXTS = (
@@ -77,6 +82,8 @@ def of_text(text: str) -> str | None:
 
 def of_evm(error: RpcError) -> str:
     """The class of a JSON-RPC error on an EVM chain. The words go before the code: gateways reuse codes."""
+    if _POOL_VERDICT.search(error.message[:2000].lower()):
+        return "client_error"
     return of_text(error.message) or _EVM_CODE.get(error.code, "overloaded" if error.code == -32603 else "bad_body")
 
 
@@ -95,7 +102,7 @@ def of_status(status: int, body: str) -> str | None:
     """The class of an HTTP status without a readable JSON error, None for a good one."""
     if 200 <= status < 300:
         return None
-    return of_text(body) if status in (400, 403, 500) and of_text(body) else _STATUS.get(status, "overloaded")
+    return of_text(body) if status in (400, 401, 403, 500) and of_text(body) else _STATUS.get(status, "overloaded")
 
 
 def outcome_of(error_class: str, *, is_own: bool) -> tuple[Outcome, str]:

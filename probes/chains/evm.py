@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from probes import http
-from probes.chains import canary, rpc
+from probes.chains import canary, rpc, usual
 from probes.chains.record import Endpoint, Fee, Record
 from probes.chains.rpc import BAD_BODY, WRONG_CHAIN, Call, Refusal
 from probes.options import (
@@ -47,7 +48,7 @@ OPTIONS = (
         "canary",
         "a balance that never is zero: catches a node that answers from nothing",
         lambda value: canary.problems(value, "evm"),
-        inner=canary.OPTIONS,
+        inner=tuple(each for each in canary.OPTIONS if each.name != "output"),
     ),
     Option("headers", "request headers", texts_by_name),
     Option("ca_file", "PEM file with the authorities to trust instead of the system's", a_text),
@@ -108,34 +109,73 @@ async def read(endpoint: Endpoint, run: Run) -> Record:
 
 
 async def _read(endpoint: Endpoint, run: Run) -> dict[str, Any]:
-    calls = [
-        Call("eth_chainId"),
-        Call("eth_getBlockByNumber", ("latest", False)),
-        Call("eth_getBlockByNumber", (endpoint.final_tag, False)),
-        Call("eth_syncing"),
-        Call("eth_feeHistory", ("0x14", "latest", [10, 90])),
-        *_canary_calls(endpoint),
-    ]
-    if endpoint.compare_height is not None:
-        calls.append(Call("eth_getBlockByNumber", (hex(endpoint.compare_height), False)))
-    results = await rpc.call_all(endpoint, run, calls, "evm", max_body=_MAX_BODIES)
-    block = rpc.a_mapping(rpc.demanded(results[1]), "latest block")
+    calls = _calls(endpoint)
+    answers, synced = await asyncio.gather(
+        rpc.call_all(endpoint, run, list(calls.values()), "evm", max_body=_MAX_BODIES), _sync_status(endpoint, run)
+    )
+    results = dict(zip(calls, answers, strict=True))
+    block = rpc.a_mapping(rpc.demanded(results["head"]), "latest block")
     height = _quantity(block.get("number"), "height")
     facts: dict[str, Any] = {
-        "chain_id": str(_quantity(rpc.demanded(results[0]), "chain id")),
+        "chain_id": str(_quantity(rpc.demanded(results["chain"]), "chain id")),
         "head_height": height,
         "head_hash": rpc.a_text(block.get("hash"), 66),
         "head_ms": rpc.a_time_ms(_quantity(block.get("timestamp"), "time"), 0.001, "time"),
-        "syncing": is_syncing(rpc.optional(results[3])),
-        "fee": _fee(rpc.optional(results[4])),
-        **_final(rpc.optional(results[2]), height),
+        "syncing": is_syncing(rpc.optional(results["syncing"])),
+        "fee": _fee(endpoint, run.at_ms, block, rpc.optional(results["fees"]), rpc.optional(results.get("price"))),
+        **_final(rpc.optional(results["final"]), height),
+        **_safe(rpc.optional(results.get("safe"))),
+        **synced,
     }
     if endpoint.canary:
-        facts |= canary.told(canary.evm_amount(results[5]), endpoint.canary, "evm")
+        facts |= canary.told(canary.evm_amount(results["canary"]), endpoint.canary, "evm")
     if endpoint.compare_height is not None:
-        compared = rpc.optional(results[-1])
+        compared = rpc.optional(results["compared"])
         facts["check_height"] = endpoint.compare_height
         facts["check_hash"] = rpc.a_text(compared.get("hash"), 66) if isinstance(compared, dict) else None
+    return facts
+
+
+def _calls(endpoint: Endpoint) -> dict[str, Call]:
+    """What is asked in one batch. The hash to compare is asked of a height, everything else of a tag."""
+    calls = {
+        "chain": Call("eth_chainId"),
+        "head": Call("eth_getBlockByNumber", ("latest", False)),
+        "final": Call("eth_getBlockByNumber", (endpoint.final_tag, False)),
+        "syncing": Call("eth_syncing"),
+        "fees": Call("eth_feeHistory", ("0x14", "latest", [10, 90])),
+    }
+    if endpoint.asks_price:
+        calls["price"] = Call("eth_gasPrice")
+    if endpoint.stack == "op":
+        calls["safe"] = Call("eth_getBlockByNumber", ("safe", False))
+    if endpoint.canary:
+        calls["canary"] = canary.evm_call(endpoint.canary)
+    if endpoint.compare_height is not None:
+        calls["compared"] = Call("eth_getBlockByNumber", (hex(endpoint.compare_height), False))
+    return calls
+
+
+async def _sync_status(endpoint: Endpoint, run: Run) -> dict[str, Any]:
+    """What the op-node knows of the chain below; the block tags tell the rest where it does not answer."""
+    if endpoint.op_node is None:
+        return {}
+    status = await rpc.aside(endpoint.op_node, run, Call("optimism_syncStatus"), "evm")
+    if not isinstance(status, dict):
+        return {"error_text": str(status) if isinstance(status, Refusal) else "optimism_syncStatus: no answer"}
+    facts: dict[str, Any] = {}
+    for side, name in (("safe", "safe_l2"), ("final", "finalized_l2")):
+        block = status.get(name)
+        height = rpc.maybe_integer(block.get("number")) if isinstance(block, dict) else None
+        if height and isinstance(block, dict):  # the first block is what a node says that does not know yet
+            facts |= {f"{side}_height": height, f"{side}_ms": rpc.a_time_ms(block.get("timestamp"), 0.001, "time")}
+            facts |= {"final_is_estimate": False} if side == "final" else {}
+    read, seen = (
+        rpc.maybe_integer(each.get("number")) if isinstance(each, dict) else None
+        for each in (status.get("current_l1"), status.get("head_l1"))
+    )
+    if read is not None and seen is not None:
+        facts["l1_behind"] = max(0, seen - read)
     return facts
 
 
@@ -156,15 +196,35 @@ def _final(block: Any, height: int) -> dict[str, Any]:  # noqa: ANN401 - JSON
     }
 
 
-def _fee(history: Any) -> Fee | None:  # noqa: ANN401 - JSON
-    """The next block's base fee and how full the last blocks are."""
-    if not isinstance(history, dict):
-        return None
+def _safe(block: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """What an OP stack has posted below, where the endpoint tells."""
+    if not isinstance(block, dict):
+        return {}
+    return {
+        "safe_height": _quantity(block.get("number"), "safe height"),
+        "safe_ms": rpc.a_time_ms(_quantity(block.get("timestamp"), "safe time"), 0.001, "safe time"),
+    }
+
+
+def _fee(endpoint: Endpoint, at_ms: int, block: Mapping[str, Any], history: Any, asked: Any) -> Fee | None:  # noqa: ANN401 - JSON
+    """The next block's base fee and how full the last blocks are.
+
+    Where there is no base fee, or it always is zero, the price that the endpoint advises stands in its place; it is asked
+    for from the next poll on.
+    """
+    history = history if isinstance(history, dict) else {}
     bases, ratios = history.get("baseFeePerGas"), history.get("gasUsedRatio")
-    full = [each for each in ratios if isinstance(each, int | float)] if isinstance(ratios, list) else []
-    base = rpc.maybe_integer(bases[-1]) if isinstance(bases, list) and bases else None
-    gwei = None if base is None else base / 1e9
-    return Fee("gwei", gwei, gwei, round(min(1.0, sum(full) / len(full)), 3) if full else None)
+    base = rpc.maybe_integer(bases[-1] if isinstance(bases, list) and bases else block.get("baseFeePerGas"))
+    endpoint.asks_price = not base
+    price = base or rpc.maybe_integer(asked)
+    told = [each for each in ratios if isinstance(each, int | float)] if isinstance(ratios, list) else []
+    used, limit = rpc.maybe_integer(block.get("gasUsed")), rpc.maybe_integer(block.get("gasLimit"))
+    full = endpoint.usual.fullness(told, used / limit if used is not None and limit else None)
+    dearness = endpoint.usual.dearness(price, at_ms)
+    if price is None and full is None:
+        return None
+    gwei = None if price is None else price / 1e9
+    return Fee("gwei", gwei, gwei, usual.pressure(full, dearness, price_follows=bool(base)))
 
 
 def _quantity(value: Any, what: str) -> int:  # noqa: ANN401 - JSON

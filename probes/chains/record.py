@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from probes.chains.usual import Usual
 
 Role = Literal["own", "reference"]
 
@@ -23,6 +25,7 @@ class Fee:
 class Record:
     """One endpoint at one moment. Times are UTC in ms; heights are slots on Solana.
 
+    `safe`: what an OP stack has posted to its base chain; `l1_behind`: how many blocks of that its op-node has not read yet.
     `ok`: a head was read. `chain_id_ok` is False only for another chain than the expected one. `final_is_estimate`: the
     endpoint does not tell what is final, so `final_height` says nothing about a delay. `check_hash` is the hash at the
     height the endpoint was asked to compare. `skipped`: it was not asked, because it wishes to be left alone. `syncing`,
@@ -44,6 +47,9 @@ class Record:
     final_height: int | None = None
     final_ms: int | None = None
     final_is_estimate: bool = False
+    safe_height: int | None = None
+    safe_ms: int | None = None
+    l1_behind: int | None = None
     check_height: int | None = None
     check_hash: str | None = None
     syncing: bool | None = None
@@ -76,7 +82,9 @@ class Endpoint:
 
     `identity` is what must answer: the chain's number, or the name or genesis hash its family uses. `batches` turns False
     once the endpoint refused a batch. `compare_height` asks for the hash at that height as well. Until `quiet_until`, seconds
-    of the monotonic clock, it is left alone; `limits` counts its limits in a row.
+    of the monotonic clock, it is left alone; `limits` counts its limits in a row. `stack`: `op` for an OP stack, whose own
+    `op_node` may be asked as well. `asks_price`: the fee has to be asked for, since no base fee tells it. `fee_path`: where
+    an Esplora told its fees.
     """
 
     chain: str
@@ -93,3 +101,8 @@ class Endpoint:
     batches: bool = True
     quiet_until: float = 0.0
     limits: int = 0
+    stack: str = ""
+    op_node: Self | None = None
+    usual: Usual = field(default_factory=Usual)
+    asks_price: bool = False
+    fee_path: str = ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
@@ -27,6 +29,8 @@ _NOT_IN_A_BATCH = (BAD_BODY, "unsupported", "client_error")
 _FIRST_PAUSE_S = 30.0  # after a limit without a Retry-After; doubled with each in a row
 _MAX_HEIGHT = 2**63
 _MAX_MS = 2**53
+_ASIDE_S = 3.0
+_SAY_IT_ALL = (401, 402, 403, 405, 429)  # a gateway's word on us: the error object beside it has a number of its own making
 
 
 class Refusal(Exception):
@@ -151,7 +155,7 @@ async def ask(
         value = None if capped else json.loads(body)
     except (ValueError, RecursionError):
         value = None
-    if isinstance(value, dict | list) and (200 <= status < 300 or _errors_in(value)):
+    if isinstance(value, dict | list) and (200 <= status < 300 or (_errors_in(value) and status not in _SAY_IT_ALL)):
         return value
     raise unreadable(run, status, body, capped=capped)
 
@@ -198,6 +202,27 @@ def _result(answer: Any, method: str, family: str) -> Any:  # noqa: ANN401 - JSO
         rpc = RpcError(code if isinstance(code, int) else 0, message)
         return Refusal(errors.of_family(family, rpc), f"{method}: error {rpc.code}: {message[:160]}")
     return answer.get("result")
+
+
+async def aside(endpoint: Endpoint, run: Run, call: Call, family: str) -> Any:  # noqa: ANN401 - JSON
+    """The result of a call to an address beside the one that matters, or a Refusal. It has pauses of its own.
+
+    It may take 3 s, or half of what is left: the record does not wait for it. Raises nothing but cancellation.
+    """
+    if endpoint.quiet_until > time.monotonic():
+        return Refusal("rate_limited", "left alone, as it asked")
+    place = replace(run, phases={}, evidence={}, retry_after_s=None)
+    found: Any
+    try:
+        async with asyncio.timeout(min(_ASIDE_S, run.left_s / 2)):
+            [found] = await call_all(endpoint, place, [call], family)
+    except Refusal as refusal:
+        found = refusal
+    except Exception as error:  # noqa: BLE001 - as the engine: whatever a transfer raises is a finding
+        failed = explain(error)
+        found = Refusal(failed.error_class, str(failed))
+    leave_alone(endpoint, place, found.error_class if isinstance(found, Refusal) else None)
+    return found
 
 
 def demanded(result: Any) -> Any:  # noqa: ANN401 - JSON

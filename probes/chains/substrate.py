@@ -45,6 +45,8 @@ async def _read(endpoint: Endpoint, run: Run) -> dict[str, Any]:
         "syncing": health["isSyncing"] if isinstance(health.get("isSyncing"), bool) else None,
         "peers": rpc.maybe_integer(health.get("peers")),
     }
+    if health.get("shouldHavePeers") is True and facts["peers"] == 0:
+        facts["error_text"] = "the node has no peers: it sees only its own blocks"
     if final_hash and isinstance(found[1], dict):
         facts["final_height"] = rpc.maybe_integer(found[1].get("number"))
     if endpoint.compare_height is not None:

@@ -54,6 +54,7 @@ class Limits:
     slow_s: float | None = None
     slow_factor: float = 2.0
     finality_warn_s: float | None = None
+    safe_warn_s: float | None = None
     memoryless: bool = False
     empty_blocks: bool = True
     head_age_s: tuple[float, float] = (60.0, 180.0)  # judged where no references do
@@ -287,6 +288,10 @@ class _Tree:
         if limits.finality_warn_s is not None and delay_s is not None and delay_s > limits.finality_warn_s and advance:
             self._note(f"what is final is {delay_s:.0f} s old, limit {limits.finality_warn_s:g} s")
             return self._end(FINALITY_DELAYED)
+        safe_s = self._safe_s()
+        if limits.safe_warn_s is not None and safe_s is not None and safe_s > limits.safe_warn_s and advance:
+            self._note(f"batches come late: what is safe is {safe_s:.0f} s old, limit {limits.safe_warn_s:g} s")
+            return self._end(FINALITY_DELAYED)
         return None
 
     def _standing(self, tip: int) -> Finding | None:
@@ -313,6 +318,11 @@ class _Tree:
         )
         return delays[(len(delays) - 1) // 2] if suppliers(self.group.records) >= 2 and len(delays) >= 2 else None
 
+    def _safe_s(self) -> float | None:
+        """How old the newest block posted below is, by the median of the references that tell."""
+        delays = sorted((self.now_ms - each.safe_ms) / 1000 for each in self.group.records if each.safe_ms is not None)
+        return delays[(len(delays) - 1) // 2] if len(delays) >= 2 else None
+
     def _own_node(self) -> Finding | None:
         for record in self.own:
             against = self._fork(record)
@@ -323,7 +333,18 @@ class _Tree:
         if any(warn for warn, _, _ in lags):
             self._note("; ".join(text for warn, _, text in lags if warn))
             return self._end(OWN_NODE_BEHIND, severe=all(down for _, down, _ in lags), error_class="node_behind")
+        late = [each for each in self.own if self._is_safe_late(each)]
+        if late:
+            self._note(f"{late[0].endpoint} reads the chain below late, by {late[0].l1_behind or 0} blocks of it")
+            return self._end(OWN_NODE_BEHIND, error_class="node_behind")
         return None
+
+    def _is_safe_late(self, record: Record) -> bool:
+        """An own head may be new while what the node has derived from the chain below is not, and the references' is."""
+        limit_s, safe_s = self.limits.safe_warn_s, self._safe_s()
+        if limit_s is None or safe_s is None or record.safe_ms is None:
+            return False
+        return (self.now_ms - record.safe_ms) / 1000 > limit_s
 
     def _fork(self, record: Record) -> int | None:
         """The height at which two suppliers agree on a hash and this endpoint has another."""

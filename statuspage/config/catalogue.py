@@ -40,12 +40,14 @@ class Endpoint(Shape):
     role: Literal["own", "reference"] = "own"
     supplier: Line = ""
     headers: dict[Line, Line] = Field(default_factory=dict)
+    op_node: Line = ""  # the own op-node of an OP stack
 
 
 class Canary(Shape):
     """An address that always holds funds: a zero balance there is our fault."""
 
     address: Line
+    output: Line = ""  # an unspent output, for a bitcoin node; judged by the probe
     token: Line = ""  # a token instead of the chain's own coin; judged by the probe
     decimals: Annotated[int, Strict(), Field(ge=0, le=36)] | None = None
     min_balance: Annotated[float, Field(gt=0)] | None = None  # in whole coins; nothing: any balance above zero will do
@@ -53,7 +55,7 @@ class Canary(Shape):
 
 Timing = Literal[
     "block_s", "lag_blocks", "lag_s", "halt_s", "slow_s", "slow_factor", "empty_blocks", "cluster_delta", "finality_warn_s",
-    "confirm_s",
+    "safe_warn_s", "confirm_s",
 ]  # fmt: skip
 
 

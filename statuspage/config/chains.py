@@ -17,7 +17,7 @@ GROUP_NAMES = {"en": "Networks", "zh-Hans": "公链网络"}
 # Families the probes can ask; a name that is none of them is shown and not watched. Of probes only the registry may be imported.
 FAMILIES = ("evm", "bitcoin", "tron", "solana", "aptos", "substrate", "antelope")
 _FACTS = ("block_s", "lag_blocks", "lag_s", "halt_s", "slow_s", "slow_factor", "empty_blocks", "cluster_delta",
-          "finality_warn_s", "confirm_s")  # fmt: skip
+          "finality_warn_s", "safe_warn_s", "confirm_s")  # fmt: skip
 # What is said of a network that is about to change or end: to the operator by `config check`, to the public below its name.
 _ADVICE = {
     "migrating": "this network is moving: announce what users have to do, and check its endpoints and timings",
@@ -33,7 +33,7 @@ _NOTES = {
     "retired": {"en": "This network has ended.", "zh-Hans": "该网络已停止运行。"},
 }
 _RETIREMENT = "chain-retirement"  # a scenario of templates/notices
-_ENDPOINT = ("url", "role", "supplier", "headers")
+_ENDPOINT = ("url", "role", "supplier", "headers", "op_node")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def _value(name: str, chain: dict[str, Any], family: str, endpoints: list[dict[s
     """What the probe reads: the registry's facts, the file's over them."""
     facts = dict(facts_of(name))
     finality = facts.get("finality") or {}
-    facts["finality_warn_s"] = finality.get("warn_s")
+    facts |= {"finality_warn_s": finality.get("warn_s"), "safe_warn_s": finality.get("safe_warn_s")}
     timings = chain.get("timings")
     facts |= timings if isinstance(timings, dict) else {}
     value: dict[str, Any] = {"name": name, "family": family}
@@ -190,6 +190,8 @@ def _value(name: str, chain: dict[str, Any], family: str, endpoints: list[dict[s
     value |= {key: facts[key] for key in _FACTS if facts.get(key) is not None}
     if facts.get("poisson"):
         value["memoryless"] = True
+    if facts.get("stack") == "op":
+        value["stack"] = "op"
     if finality.get("tag") == "safe":
         value["final_tag"] = "safe"
     # Where blocks come at random or not at all for a while, an age that means a lag elsewhere means nothing.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -28,6 +29,7 @@ class Node:
         self.status = "200 OK"
         self.balance = hex(10**20)
         self.hash = "0xc0de"
+        self.syncing = None
         self.now = NOW
         self.bodies = []
 
@@ -52,6 +54,7 @@ class Node:
             "eth_chainId": lambda _: "0x1",
             "eth_getBlockByNumber": lambda params: block(tags[params[0]] if params[0] in tags else int(params[0], 16)),
             "eth_getBalance": lambda _: self.balance,
+            "eth_syncing": lambda _: self.syncing,
         }.get(call["method"], lambda _: None)(call["params"])
         return {"jsonrpc": "2.0", "id": call["id"], "result": result}
 
@@ -162,6 +165,44 @@ def test_head_ages_decide_where_no_references_do(nodes, age_s, expected):
     assert result.evidence["state"] == ("OK" if expected == "up" else "UNKNOWN_STALE")
 
 
+def test_a_node_that_calls_itself_in_step_is_judged_by_its_head(nodes):
+    watch = Watch(nodes, options_of(nodes, "own", "a", "b"))
+    nodes["own"].syncing = False
+    watch.poll(2)
+
+    nodes["own"].frozen_at = watch.at
+    behind = watch.poll(12)[-1]
+
+    assert behind.evidence["state"] == "OWN_NODE_BEHIND"
+    assert behind.evidence["endpoints"][0]["syncing"] is False
+
+
+def test_a_node_that_calls_itself_late_is_judged_by_its_head(nodes):
+    watch = Watch(nodes, options_of(nodes, "own", "a", "b"))
+    nodes["own"].syncing = {"startingBlock": "0x0", "currentBlock": "0x1", "highestBlock": "0xffffff"}
+
+    results = watch.poll(8)
+
+    assert {each.evidence["state"] for each in results} == {"OK"}
+    assert results[-1].evidence["endpoints"][0]["syncing"] is True
+
+
+@pytest.mark.parametrize(("took_ms", "outcome"), [(4900, "up"), (5100, "degraded")])
+def test_slow_is_more_than_five_seconds_and_the_end_is_ten(nodes, took_ms, outcome):
+    spec = ProbeSpec("m", "chain", "c", options_of(nodes, "own", "a", "b"))
+    run = Run(spec, client=None)
+    watch = Watch(nodes, spec.options)
+    watch.poll()
+    plan = watch.plan
+    records = [replace(each, latency_ms=took_ms) for each in plan.polls[-1].records]
+
+    verdict = chain.judge(list(plan.polls), plan.limits, plan.memory)
+    result = chain._conclude(spec, run, verdict, records)
+
+    assert result.outcome == outcome
+    assert spec.timeout_s == 10
+
+
 def test_an_own_endpoint_without_references_fails_at_once(nodes):
     watch = Watch(nodes, options_of(nodes, "own"))
     watch.poll()
@@ -261,7 +302,7 @@ def test_the_engine_keeps_what_a_chain_taught_us_and_sees_its_node_die(nodes, un
     engine.start()
     try:
         until(lambda: sum(each.monitor_id == "compared" for each in results) >= 4)
-        until(lambda: any(len(calls) == 6 for calls in nodes["a"].bodies))
+        until(lambda: any(str(call["params"]).startswith("['0x") for calls in nodes["a"].bodies for call in calls))
         nodes["own"].server.__exit__()
         until(lambda: [each.outcome for each in results if each.monitor_id == "alone"][-1:] == ["down"])
     finally:

@@ -2,83 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from collections import namedtuple
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import pytest
+from chain_nodes import Fault, Node, asked, head_ms, young
 
 from probes.chains import antelope, aptos, bitcoin, errors, evm, solana, substrate, tron
 from probes.chains.errors import RpcError
-from probes.chains.record import Endpoint, Record
-from probes.run import Run
-from probes.spec import ProbeSpec
-from probes.transfer import Client
-
-AGE_S = 7
-Fault = namedtuple("Fault", "code message")  # noqa: PYI024 - what a method may answer instead of a result
-
-
-def asked(family, url, **more):
-    """One reading; the endpoint remembers, as it does in the probe."""
-    endpoint = more.pop("endpoint", None) or Endpoint("c", "own-1", url, **more)
-
-    async def run():
-        client = Client()
-        spec = ProbeSpec("m", "evm", url, timeout_s=2.0, allow_networks=("127.0.0.0/8",))
-        place = Run(spec, client)
-        place.begin(time.time_ns() // 1_000_000, 0.0)
-        try:
-            return await family.read(endpoint, place)
-        finally:
-            await client.close()
-
-    return asyncio.run(run())
+from probes.chains.record import Endpoint
 
 
 @pytest.fixture
 def node(serve, answer, read_request):
-    """A node: `paths[path]` or `methods[method]` is a value, or a (status, bytes) to send as it is."""
-    state = SimpleNamespace(paths={}, methods={}, errors={}, asked=[], batches=True)
-
-    def reply(call):
-        state.asked.append(call["method"])
-        value = state.errors.get(call["method"], state.methods.get(call["method"]))
-        value = value(call["params"]) if callable(value) else value
-        fault = value._asdict() if isinstance(value, Fault) else value if call["method"] in state.errors else None
-        return {"jsonrpc": "2.0", "id": call["id"], **({"error": fault} if fault else {"result": value})}
-
-    def answer_to(path, calls):
-        if path in state.paths:
-            state.asked.append(path)
-            value = state.paths[path]
-            return value(calls) if callable(value) else value
-        if not calls or "method" not in str(calls):
-            return "404 Not Found", b"nothing here"
-        if isinstance(calls, list) and not state.batches:
-            return {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "batch not supported"}}
-        return [reply(call) for call in reversed(calls)] if isinstance(calls, list) else reply(calls)
-
-    def behave(connection):
-        head, _, body = read_request(connection).partition(b"\r\n\r\n")
-        value = answer_to(head.split()[1].decode(), json.loads(body) if body else None)
-        status, sent = value if isinstance(value, tuple) else ("200 OK", json.dumps(value).encode())
-        connection.sendall(answer(sent, status))
-
-    state.server = serve(behave)
-    state.url = state.server.url
-    return state
-
-
-def head_ms():
-    return (int(time.time()) - AGE_S) * 1000
-
-
-def young(record: Record):
-    return record.head_age_s is not None and AGE_S - 2 <= record.head_age_s <= AGE_S + 5
+    return Node(serve, answer, read_request)
 
 
 # --- evm ---
@@ -647,7 +585,7 @@ def test_the_later_fields_are_optional(node):
     [
         (
             ("500 Error", b'{"code":500,"error":{"code":3080004,"name":"tx_cpu_usage_exceeded"}}'),
-            "overloaded",
+            "client_error",
         ),
         ({"code": 429, "error": {"code": 0, "name": "rate limit"}}, "rate_limited"),
         (chain_state(head_block_time="yesterday"), "bad_body"),
