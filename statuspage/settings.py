@@ -155,6 +155,13 @@ SETTINGS: tuple[Row, ...] = (
         "Days that hourly figures are kept. Daily uptime is kept for ever.",
     ),
     Row(
+        "report_days",
+        "STATUSPAGE_REPORT_DAYS",
+        "14",
+        int,
+        "Days that single problem reports are kept. Their hourly counts stay eight weeks: they say what is usual.",
+    ),
+    Row(
         "metrics_token",
         "STATUSPAGE_METRICS_TOKEN",
         "",
@@ -211,6 +218,7 @@ class Settings:
     drain_s: float
     raw_days: int
     block_days: int
+    report_days: int
     metrics_token: str
     websub_hub: str
     browser_test_url: str

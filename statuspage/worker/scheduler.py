@@ -12,7 +12,15 @@ from datetime import UTC, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from probes import guard
-from statuspage.actions import configured_windows, heartbeats, maintenance, rollups, subscriber_retention, verification
+from statuspage.actions import (
+    configured_windows,
+    heartbeats,
+    maintenance,
+    reports,
+    rollups,
+    subscriber_retention,
+    verification,
+)
 from statuspage.actions.context import Context
 from statuspage.channels.safehttp import GuardedSession
 from statuspage.errors import DeliveryError, Unavailable
@@ -80,6 +88,14 @@ def _forget(ctx: Context, settings: Settings) -> object:
     return rollups.forget(ctx.db, ctx.now(), raw_days=settings.raw_days, block_days=settings.block_days)
 
 
+def _watch_reports(ctx: Context, _settings: Settings) -> object:
+    return reports.watch(ctx)
+
+
+def _forget_reports(ctx: Context, settings: Settings) -> object:
+    return reports.forget(ctx, settings.report_days)
+
+
 def _heartbeat(ctx: Context, settings: Settings) -> object:
     """Tell the outside that we see and speak; silence is what raises the alarm there."""
     if not settings.heartbeat_url or stale_loops(ctx):
@@ -109,6 +125,7 @@ JOBS: tuple[Job, ...] = (
     Job("maintenance", 5, _maintenance),
     Job("sweep", 20, _sweep),
     Job("nag", 30, _nag),
+    Job("reports", 20, _watch_reports),
     Job("heartbeat", 60, _heartbeat),
     Job("roll_days", 60, _roll_days),
     Job("roll_hours", 300, _roll_hours),
@@ -118,6 +135,7 @@ JOBS: tuple[Job, ...] = (
     Job("log", 3600, _check_log),
     Job("log_head", 60, _remember_log),
     Job("forget_counts", 3600, _forget_counts),
+    Job("forget_reports", 3600, _forget_reports),
 )
 
 

@@ -119,10 +119,3 @@ agent_batches = table(
     Column("sequence", Big, nullable=False),
     Column("results", Json, nullable=False),  # wire forms with at_ms by our clock
 )
-
-reports = table(
-    "reports",
-    Column("symptom", Text, primary_key=True),
-    Column("hour", Integer, primary_key=True),  # hours since the epoch
-    Column("count", Integer, nullable=False),
-)
