@@ -177,7 +177,13 @@ def window(notice: NoticeView, zone: str, language: str) -> str:
     until = ""
     if end is not None:
         same = start.astimezone(local).date() == end.astimezone(local).date()
-        until = "–" + ("" if same else i18n.day_words(end, zone, language) + gap) + i18n.time_words(end, zone)  # noqa: RUF001 - a range
+        if same:
+            until = "–" + i18n.time_words(end, zone)  # noqa: RUF001 - a range
+        else:
+            there = end.astimezone(local).date()
+            is_year_said = there.year == start.astimezone(local).year
+            last = i18n.short_day_words(there, language) if is_year_said else i18n.day_words(end, zone, language)
+            until = f" – {last}{gap}{i18n.time_words(end, zone)}"  # noqa: RUF001 - a range
     return f"{day}{i18n.time_words(start, zone)}{until} {i18n.zone_label(start, zone, language)}"
 
 

@@ -28,10 +28,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A capability. `cells` has one status a column, None where the wallet does not offer it; `trouble` names those that fail."""
+    """A capability. `cells` has one status a column, None where the wallet does not offer it; `where` names those that do."""
 
     capability: str
     cells: tuple[str | None, ...]
+    where: tuple[str, ...]
 
     @property
     def offered(self) -> int:
@@ -59,8 +60,14 @@ def grid(view: PublicView, language: str) -> Grid:
         for one in view.components
         if one.chain and one.chain in view.capabilities
     )
-    rows = (Row(name, tuple(cell(view, column.component, name) for column in columns)) for name in NEEDS)
+    rows = (_row(view, columns, name) for name in NEEDS)
     return Grid(columns, tuple(row for row in rows if row.offered))
+
+
+def _row(view: PublicView, columns: tuple[Column, ...], capability: str) -> Row:
+    cells = tuple(cell(view, column.component, capability) for column in columns)
+    offering = (column.short for column, found in zip(columns, cells, strict=True) if found is not None)
+    return Row(capability, cells, tuple(offering))
 
 
 def cell(view: PublicView, network: ComponentView, capability: str) -> str | None:
