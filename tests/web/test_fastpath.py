@@ -160,8 +160,9 @@ def test_no_published_page_touches_the_database(wallet, port, monkeypatch):
 
 @pytest.mark.parametrize(
     "path",
-    ["/../manifest.json", "/en/../../manifest.json", "/%2e%2e/manifest.json", "/en/index.blind.html", "/en/nowhere.blind", "/en//", "/\x00",
-     "/pages/en/index.html", "/en/index.html", "/live.json.gz", "/live.blind.json", "//evil.example/", "/" + "a" * 3000],
+    ["/../manifest.json", "/en/../../manifest.json", "/%2e%2e/manifest.json", "/en/index.blind.html", "/en/nowhere.blind",
+     "/en//", "/\x00", "/pages/en/index.html", "/en/index.html", "/live.json.gz", "/live.blind.json",
+     "//evil.example/", "/" + "a" * 3000],
 )  # fmt: skip
 def test_nothing_but_pages_is_reached(port, path):
     with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:

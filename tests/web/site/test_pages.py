@@ -136,6 +136,15 @@ def test_every_page_exists_in_every_language(client, wallet, language, path):
     assert f"/{other}{path}" in page.links
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_leads_to_feeds_calendar_official_channels_and_proof(client, language):
+    for path in ("/", "/help"):
+        links = get(client, f"/{language}{path}").links
+
+        for name in ("feed.json", "calendar.ics", "history.atom", "official", "verify", "check"):
+            assert f"/{language}/{name}" in links, (path, name)
+
+
 def test_links_lead_somewhere(client, wallet):
     wallet.scenario("transfers-failing", steps=2, began_at=NOW - timedelta(minutes=24))
     wallet.scenario("core-upgrade", steps=1, began_at=NOW + timedelta(days=2))
