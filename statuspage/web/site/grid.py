@@ -40,6 +40,12 @@ class Row:
         return sum(cell is not None for cell in self.cells)
 
     @property
+    def alike(self) -> str:
+        """The one status that it has on all of them, or "" when they differ."""
+        found = {cell for cell in self.cells if cell is not None}
+        return found.pop() if len(found) == 1 else ""
+
+    @property
     def working(self) -> int:
         """On how many of them it works."""
         return self.cells.count(status.OPERATIONAL)

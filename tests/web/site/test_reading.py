@@ -102,7 +102,7 @@ def test_the_index_shows_what_works_on_each_network_and_leaves_out_what_is_not_o
 
     assert "Send Operational · not offered" in words
     assert "Receive Operational Degraded" in words
-    assert "Receive works on 1 of 2 POL: Degraded" in words
+    assert "Receive works on 1 of 2 POL Degraded" in words
     assert "Bridge" not in words
 
 
