@@ -53,6 +53,16 @@ def _probe_address(raw: str) -> str:
     return raw
 
 
+LOCAL = "local"  # what this server's own region is called in wallet.yaml and in the data, whatever name it is shown by
+
+
+def _region_name(raw: str) -> str:
+    """Any language's word for a place; it is shown, in tables and in lists."""
+    if not re.fullmatch(r"[^\W_][\w .-]{0,39}", raw):
+        raise ValueError(raw)
+    return raw
+
+
 SETTINGS: tuple[Row, ...] = (
     Row("data", "STATUSPAGE_DATA", "var", Path, "Folder for the database file, keys and published pages."),
     Row(
@@ -162,6 +172,14 @@ SETTINGS: tuple[Row, ...] = (
         "Days that single problem reports are kept. Their hourly counts stay eight weeks: they say what is usual.",
     ),
     Row(
+        "region",
+        "STATUSPAGE_REGION",
+        LOCAL,
+        _region_name,
+        "Where this server stands, as tokyo: its own checks are shown under this name beside those of agents, 40 letters at most."
+        " wallet.yaml goes on calling it `local`.",
+    ),
+    Row(
         "metrics_token",
         "STATUSPAGE_METRICS_TOKEN",
         "",
@@ -219,6 +237,7 @@ class Settings:
     raw_days: int
     block_days: int
     report_days: int
+    region: str
     metrics_token: str
     websub_hub: str
     browser_test_url: str

@@ -35,7 +35,7 @@ passwords._HASHER = type(passwords._HASHER)(time_cost=1, memory_cost=64, paralle
 class Desk:
     """A console on a port of its own, over a wallet of four watched components. The clock is moved by hand."""
 
-    def __init__(self, database, port, *, is_demo=False, clock=None):
+    def __init__(self, database, port, *, is_demo=False, clock=None, region="local"):
         self.clock = clock or Clock()
         self.ctx = Context(database, Keys(b"\x01" * 32, b"\x02" * 32, b"\x03" * 32), self.clock)
         furnish(self.ctx)
@@ -45,7 +45,8 @@ class Desk:
             connection.execute(transfers.values(template="transfers-failing"))
         self.probe = Probe(self.ctx, self.clock)
         self.probe.sees("up", "transfers-api", "balances-api", "login-api", "payments-api", "payments-flow", times=2)
-        self.app = create_console(Services(self.ctx, settings.load({"CONSOLE_PORT": str(port)}), is_demo=is_demo))
+        chosen = settings.load({"CONSOLE_PORT": str(port), "STATUSPAGE_REGION": region})
+        self.app = create_console(Services(self.ctx, chosen, is_demo=is_demo))
         self.server = create_server(self.app, host="127.0.0.1", port=port, threads=4)
         self.url = f"http://127.0.0.1:{port}"
         self.secrets = {}

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from statuspage.domain import judgement, quorum
 from statuspage.domain.judgement import BAD, Judgement, is_explained
 from statuspage.domain.monitoring import MonitorState, Policy
+from statuspage.settings import LOCAL as LOCAL  # noqa: PLC0414 - the region whose results this process makes itself
 from statuspage.store.monitors import Monitor
 
-LOCAL = "local"
 Key = tuple[str, str]  # monitor id, region
 Meaning = tuple[str, str]  # component status and chain verdict that the evidence names, '' for none
 NO_MEANING: Meaning = ("", "")

@@ -8,6 +8,7 @@ from statuspage import clock
 from statuspage.actions import agents as actions
 from statuspage.actions.context import COMMAND_LINE
 from statuspage.cli.base import answer, as_json, reports_errors
+from statuspage.errors import InvalidInput
 from statuspage.installation import Installation, open_installation
 from statuspage.store import agents as store
 from statuspage.store import pages
@@ -27,6 +28,9 @@ def agents() -> None:
 def add(*, name: str, region: str, json_wanted: bool) -> None:
     """Add agent NAME and print, once, the line that starts it elsewhere."""
     home = open_installation()
+    if region == home.settings.region:
+        message = f"{region} is this server's own region (STATUSPAGE_REGION): two regions of one name could not be told apart"
+        raise InvalidInput(message, "region")
     key = actions.add(home.ctx, COMMAND_LINE, name, region)
     line = (
         f"(umask 077; echo {key} > agent.key) && python -m probes agent --server {_page_url(home)} --region {region}"

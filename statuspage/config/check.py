@@ -108,7 +108,8 @@ def check_text(
             )
         return None, report.sorted()
     data = {key: value for key, value in data.items() if value is not None}  # `monitors:` with nothing below it
-    warn = [*references.unresolved(data, os.environ if environ is None else environ, Path(file).parent),
+    environ = os.environ if environ is None else environ
+    warn = [*references.unresolved(data, environ, Path(file).parent),
             *references.literal_secrets(data)]  # fmt: skip
     malformed = list(references.malformed(data))
     checks, kind_errors = take_kinds(data.get("monitors"))
@@ -117,7 +118,8 @@ def check_text(
     for path, message in kind_errors:
         report.add(tree.key_place(path), path, message)
     document = _validate(data, report)
-    for path, message in [*chain_errors, *malformed, *references.errors(data, derived)]:
+    wrong = [*chain_errors, *malformed, *references.misnamed_regions(data, environ), *references.errors(data, derived)]
+    for path, message in wrong:
         report.add(tree.value_place(path) if len(path) > 2 else tree.key_place(path), path, message)
     for path, message in [*warn, *chain_warnings, *references.advice(data)]:
         report.add(tree.value_place(path) if len(path) > 2 else tree.key_place(path), path, message, WARNING)

@@ -10,6 +10,7 @@ from statuspage.config.fields import REFERENCE, duration_ms
 from statuspage.config.kinds import Finding, nearest
 from statuspage.config.positions import Path
 from statuspage.scenarios import catalogue
+from statuspage.settings import LOCAL
 
 _SECRET_KEYS = frozenset({"auth_token", "secret", "password", "authorization", "api_key"})
 NETWORKS = "networks"  # the group of chains when a chain names none; made when the file has no such group
@@ -116,6 +117,17 @@ def _too_slow(path: Path, monitor: Mapping[str, Any], data: Mapping[str, Any]) -
         return
     if longer:
         yield (*path, "timeout"), f"a check must end before the next begins: at most the interval, {interval}"
+
+
+def misnamed_regions(data: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Finding]:
+    """The server's own region under the name it is shown by: no monitor would ever be checked from there."""
+    shown = environ.get("STATUSPAGE_REGION", LOCAL)
+    places: list[tuple[Path, Any]] = [(("defaults",), data.get("defaults"))]
+    places += [(("monitors", name), monitor) for name, monitor in _named(data, "monitors").items()]
+    for path, holder in places:
+        for index, word in enumerate(_words(_dict(holder).get("regions"))):
+            if word == shown != LOCAL:
+                yield (*path, "regions", index), f"write {LOCAL}: {shown} is only what this server's own region is shown as"
 
 
 def _too_many(path: Path, monitor: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[Finding]:

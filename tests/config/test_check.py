@@ -316,3 +316,14 @@ def test_checking_never_raises_for_any_text(text):
 
     assert config is None
     assert problems
+
+
+@pytest.mark.parametrize(("word", "is_wrong"), [("tokyo", True), ("local", False), ("hk", False)])
+def test_the_servers_own_region_is_local_in_the_file_whatever_it_is_shown_as(word, is_wrong):
+    text = BASE + f"monitors:\n  m: {{component: login, regions: [hk2, {word}], {HTTP}}}\n"
+
+    _, problems = check_text(text, environ={"STATUSPAGE_REGION": "tokyo"})
+
+    said = [str(each) for each in problems if "write local" in str(each)]
+    assert bool(said) is is_wrong
+    assert all("monitors.m.regions.1: write local: tokyo is only what" in each for each in said)

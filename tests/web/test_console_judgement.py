@@ -45,3 +45,20 @@ def test_regions_that_disagree_are_told_with_what_they_say_together(desk):
 
     assert 'All regions together: <b class="major">' in shown
     assert shown.count("<section><h2>") >= 2
+
+
+def test_the_servers_own_region_has_the_name_it_was_given(sqlite_database, free_port):
+    desk = Desk(sqlite_database, free_port(), region="tokyo")
+    desk.hire("lin", "admin")
+    try:
+        desk.probe.sees("down", "transfers-api", times=3)
+        lin = desk.signed_in("lin")
+
+        shown, listed = lin.get("/monitors/transfers-api").text, lin.get("/monitors").text
+    finally:
+        desk.close()
+
+    assert "<h2>tokyo: " in shown
+    assert "tokyo: <b" in shown.split("Changes of state")[1]
+    assert " · tokyo" in listed
+    assert "local" not in shown.split("Changes of state")[1].split("</section>")[0]

@@ -91,6 +91,7 @@ def render(template: str, status: int = 200, **values: Any) -> Response:  # noqa
         "page": page(), "session": found, "csrf": found.csrf if found else "", "can": _can, "asset": _asset,
         "now": services().ctx.now(), "path": request.path, "said": request.args.get("said", ""), "label": _label,
         "status_label": _status_label, "fires": _fires() if inside else 0, "is_inside": inside,
+        "own_region": services().settings.region,
         "is_demo": services().is_demo, "languages": i18n.LOCALES, "causes": CAUSES, "attributions": ATTRIBUTIONS, **values,
     }  # fmt: skip
     html = templating.environment(language()).get_template(f"console/{template}").render(given)

@@ -104,7 +104,8 @@ def component(services: Services, charts: Charts, component_id: str) -> Response
             open=[found for found in view.open if one.id in found.facts.components], legend=context.legend(language),
             regions=held.remember(("regions", one.id), lambda: agents.regions_of(held.conn, one.id, view.now)),
             charts=[(watcher, charts.of(held.conn, watcher.no, view.now)) for watcher in watching],
-            regions_at=view.now, level_word=lambda level: catalogue().label("component_status", _LEVEL_STATUS[level], language),
+            own_region=services.settings.region, regions_at=view.now,
+            level_word=lambda level: catalogue().label("component_status", _LEVEL_STATUS[level], language),
         )  # fmt: skip
         return html(language, "component.html", {**values, "strip": values["strip_of"](one)})
 

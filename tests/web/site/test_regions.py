@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 from stage import add_monitor
 
+from statuspage import settings
 from statuspage.actions import rollups
 from statuspage.clock import to_ms
+from statuspage.errors import SettingsError
 from statuspage.store import agents, checks
+from statuspage.web.site import Services, create_site
 from tests.builders import FUNCTIONS, NOW
 
 COMPONENT = FUNCTIONS[0]
@@ -52,6 +55,27 @@ def test_each_region_is_told_with_its_state_and_its_last_day(client, see):
     assert [word for word in words if word not in table] == []
     assert table.index("own server") < table.index("hk")
     assert all(word in chinese for word in ("各地观测", "本页服务器", "不可用", "24 小时"))
+
+
+def test_the_servers_own_region_is_shown_by_the_name_it_was_given(wallet, see):
+    site = create_site(Services(wallet.db, settings.load({"STATUSPAGE_REGION": "东京 tokyo-1"}), lambda: NOW))
+    see("local", "up", ["up"])
+    see("hk", "up", ["up"])
+
+    english = site.test_client().get(f"/en/components/{COMPONENT}").text
+
+    table = english.split("Seen from")[1].split("</table>")[0]
+    assert '东京 tokyo-1 <span class="quiet">the page\'s own server</span>' in table
+    assert ">local<" not in table
+
+
+@pytest.mark.parametrize("name", ["", " ", "<b>", "a\nb", "x" * 41, "-a"])
+def test_a_region_is_a_short_word(name):
+    if name == "":
+        assert settings.load({"STATUSPAGE_REGION": name}).region == "local"
+        return
+    with pytest.raises(SettingsError, match="STATUSPAGE_REGION"):
+        settings.load({"STATUSPAGE_REGION": name})
 
 
 def test_the_day_is_the_same_from_hours_rolled_up_and_from_single_results(wallet, see):
