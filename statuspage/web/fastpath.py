@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,10 @@ from statuspage.publish import inapp
 from statuspage.publish.documents import is_feed
 from statuspage.publish.feeds import TYPES, links
 from statuspage.publish.files import Folder, name_of
-from statuspage.publish.urls import is_published
+from statuspage.publish.urls import has_twin, is_published
 from statuspage.store.pages import NOTHING_APPLIED
 from statuspage.web.site.context import base
-from statuspage.web.site.headers import CACHE_NEVER, cache_control, security
+from statuspage.web.site.headers import CACHE_NEVER, cache_control, is_data, security
 
 LOG = logging.getLogger(__name__)
 Environ = dict[str, Any]
@@ -40,6 +41,7 @@ KEPT_FREE = 4  # threads that only ever serve files
 _MEMORY_BYTES = 64 * 1024 * 1024
 _LOOK_S = 0.2  # the manifest and live.json are looked at so often
 _TRUST_S = 0.01  # an answer is given again for so long without asking the disk: the stat costs as much as the rest together
+_SETTLED_S = 2
 _HOT, _HOT_KEY = 2048, 300  # answers remembered; characters of a request's headers worth remembering
 _TYPES = {
     ".html": "text/html; charset=utf-8", ".json": "application/json; charset=utf-8", ".css": "text/css; charset=utf-8",
@@ -52,13 +54,28 @@ _WITH_QUERY = ("/history",)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One form of one file in memory: its bytes and the headers of a 200."""
+    """One form of one file in memory: its bytes, and the headers of a 200 and of a 304.
+
+    `dated`: what is for machines says when it changed, in seconds since 1970. `turns`: it has a blind twin, and so also changes
+    when we lose our sight or get it back.
+    """
 
     stamp: tuple[int, int, int]
     body: bytes
     etag: str
     headers: list[tuple[str, str]]
     headers_304: list[tuple[str, str]]
+    dated: int | None
+    turns: bool
+
+    def modified_s(self, turned_s: int) -> int | None:
+        """What Last-Modified names; None where nothing does. Not before that second is over: a file written twice within it
+        would be called unchanged.
+        """
+        if self.dated is None:
+            return None
+        changed_s = max(self.dated, turned_s) if self.turns else self.dated
+        return changed_s if time.time() >= changed_s + _SETTLED_S else None
 
 
 class FastPath:
@@ -87,8 +104,21 @@ class FastPath:
         if method in {"GET", "HEAD"}:
             page = self._find(environ)
             if page is not None:
-                return _answer(environ, start_response, page, is_head=method == "HEAD")
+                return self._answer(environ, start_response, page, is_head=method == "HEAD")
         return self._ask_site(environ, start_response)
+
+    def _answer(self, environ: Environ, start_response: Start, page: Page, *, is_head: bool) -> Iterable[bytes]:
+        # Date is the server's: it keeps the second's text ready, formatting one costs as much as all the rest here.
+        known, modified_s = environ.get("HTTP_IF_NONE_MATCH"), page.modified_s(self._eyes.turned_s)
+        dated = [("Last-Modified", formatdate(modified_s, usegmt=True))] if modified_s is not None else []
+        if (known and (known == page.etag or _matches(known, page.etag))) or (
+            # Only who names no tag is asked for a date: RFC 9110, 13.1.3.
+            not known and modified_s is not None and _seen_s(environ.get("HTTP_IF_MODIFIED_SINCE", "")) >= modified_s
+        ):
+            start_response("304 Not Modified", [*page.headers_304, *dated])
+            return []
+        start_response("200 OK", [*page.headers, *dated])
+        return [] if is_head else [page.body]
 
     def _find(self, environ: Environ) -> Page | None:
         path = environ.get("PATH_INFO", "/")
@@ -213,6 +243,7 @@ class Eyes:
         self.url = ""  # the page's public address
         self._languages: tuple[str, ...] = NOTHING_APPLIED.languages
         self._blind = False
+        self.turned_s = int(time.time())  # when we last lost our sight or got it back, as far as this process knows
 
     def look(self) -> tuple[tuple[str, ...], bool]:
         """(languages, the default first; whether we are blind), at most 0.2 s old."""
@@ -222,17 +253,22 @@ class Eyes:
         return self._languages, self._blind
 
     def _look(self) -> None:
+        was_blind = self._blind
+        self._blind = self._is_blind()
+        if self._blind != was_blind:
+            self.turned_s = int(time.time())
+
+    def _is_blind(self) -> bool:
         manifest = self._folder.load_manifest()
         self.url, self._languages = manifest.url, tuple(manifest.languages) or NOTHING_APPLIED.languages
         try:
             checked = str(json.loads(self._live.read_bytes()).get("checked_at") or "")
         except (OSError, ValueError):
-            self._blind = True
-            return
+            return True
         if checked != self._seen:
             self._seen, self._seen_at = checked, time.monotonic()
         # Both clocks: the wall clock knows of the time before this process, the monotonic one of a wall clock set back.
-        self._blind = self._age_by_wall(checked) > BLIND_S or time.monotonic() - self._seen_at > BLIND_S
+        return self._age_by_wall(checked) > BLIND_S or time.monotonic() - self._seen_at > BLIND_S
 
     def _age_by_wall(self, checked: str) -> float:
         try:
@@ -253,17 +289,15 @@ def _page(
     headers = [("Content-Type", kind), ("Content-Length", str(len(body))), *common]
     if ending:
         headers.append(("Content-Encoding", {".br": "br", ".gz": "gzip"}[ending]))
-    return Page(stamp, body, etag, headers, common)
+    return Page(stamp, body, etag, headers, common, stamp[0] // 1_000_000_000 if is_data(path) else None, has_twin(path))
 
 
-def _answer(environ: Environ, start_response: Start, page: Page, *, is_head: bool) -> Iterable[bytes]:
-    # Date is the server's: it keeps the second's text ready, formatting one costs as much as all the rest here.
-    known = environ.get("HTTP_IF_NONE_MATCH")
-    if known and (known == page.etag or _matches(known, page.etag)):
-        start_response("304 Not Modified", list(page.headers_304))
-        return []
-    start_response("200 OK", list(page.headers))
-    return [] if is_head else [page.body]
+def _seen_s(header: str) -> float:
+    """If-Modified-Since in seconds since 1970; minus infinity for what is no date."""
+    try:
+        return parsedate_to_datetime(header).timestamp() if header else float("-inf")
+    except (ValueError, OverflowError):
+        return float("-inf")
 
 
 @lru_cache(maxsize=512)

@@ -123,6 +123,58 @@ def test_conditional_requests_and_head(port):
     assert (status, head["Content-Length"], body) == (200, headers["Content-Length"], b"")
 
 
+def dated(tmp_path, name, ago_s=60):
+    """The file as if it had been written that long ago."""
+    at = time.time() - ago_s
+    for path in (tmp_path / "public" / "pages").glob(f"{name}*"):
+        os.utime(path, (at, at))
+
+
+def settled(fast):
+    """A fast path that has stood for an hour."""
+    fast._eyes.turned_s -= 3600
+
+
+def test_data_say_since_when_they_are_so_and_a_tag_wins_over_a_date(fast, port, tmp_path):
+    settled(fast)
+    files = {"/history.atom": "zh-Hans/history.atom", "/en/feed.json": "en/feed.json", "/live.json": "live.json",
+             "/api/v2/summary.json": "api/v2/summary.json", "/app/notices.json?lang=en": "app/"}  # fmt: skip
+    for path, name in files.items():
+        dated(tmp_path, name)
+        status, headers, _ = get(port, path)
+        since, long_ago = headers["Last-Modified"], "Sun, 22 Nov 2020 05:42:00 GMT"
+
+        assert status == 200, path
+        assert get(port, path, If_Modified_Since=since)[0] == 304, path
+        assert get(port, path, If_Modified_Since=long_ago)[0] == 200, path
+        assert get(port, path, If_Modified_Since="yesterday")[0] == 200, path
+        assert get(port, path, If_None_Match=headers["ETag"], If_Modified_Since=long_ago)[0] == 304, path
+        assert get(port, path, If_None_Match='"old"', If_Modified_Since=since)[0] == 200, path
+
+
+def test_what_was_written_a_moment_ago_has_no_date_yet_since_it_may_be_written_again_within_its_second(fast, port, tmp_path):
+    settled(fast)
+    dated(tmp_path, "zh-Hans/history.atom", ago_s=0)
+
+    status, headers, _ = get(port, "/history.atom", If_Modified_Since="Tue, 22 Nov 2039 05:42:00 GMT")
+
+    assert status == 200
+    assert headers["Last-Modified"] is None
+    assert headers["ETag"]
+
+
+def test_a_blind_twin_is_news_although_its_file_is_as_old_as_the_other(fast, clock, port, tmp_path):
+    settled(fast)
+    dated(tmp_path, "live.")
+    since = get(port, "/live.json")[1]["Last-Modified"]
+
+    clock.at += timedelta(seconds=100)
+    status, headers, body = get(port, "/live.json", If_Modified_Since=since)
+
+    assert (status, json.loads(body)["blind"]) == (200, True)
+    assert headers["Last-Modified"] is None
+
+
 def test_each_encoding_has_its_own_strong_etag(port):
     etags = {get(port, "/en/", Accept_Encoding=form)[1]["ETag"] for form in ("identity", "gzip", "br")}
 

@@ -44,7 +44,7 @@ _FRAME = (
 )  # fmt: skip
 # What a browser is told that asks before it sends If-None-Match from another site.
 PREFLIGHT = (
-    ("Access-Control-Allow-Methods", "GET, HEAD"), ("Access-Control-Allow-Headers", "If-None-Match"),
+    ("Access-Control-Allow-Methods", "GET, HEAD"), ("Access-Control-Allow-Headers", "If-None-Match, If-Modified-Since"),
     ("Access-Control-Max-Age", "86400"),
 )  # fmt: skip
 _HSTS = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
