@@ -22,7 +22,7 @@ run: env ## A demo wallet, watched, with its status page: http://127.0.0.1:8000 
 
 test: env-dev ## All tests, with coverage at the end (ARGS="tests/web -k name" for some)
 	@scripts/test-setup
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 lint: env-dev ## ruff (every rule but the explained exceptions) and mypy --strict
 	$(BIN)/ruff check .

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,6 +49,22 @@ DO $$ DECLARE found record; BEGIN
 END $$
 """
 _outside: list[str] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, with --no-loadscope-reorder: a worker that begins one last keeps the other waiting for minutes."""
+    tests = Counter(item.path for item in items)
+
+    def place(item: pytest.Item) -> tuple[float, bool, int, str]:
+        allowed = item.get_closest_marker("timeout")
+        allowed_s = allowed.args[0] if allowed and allowed.args else 0
+        waits = item.path.parent.name in {"e2e", "faults"}  # on a browser, on processes that start
+        return -allowed_s, not waits, -tests[item.path], str(item.path)
+
+    first: dict[Path, tuple[float, bool, int, str]] = {}
+    for item in items:
+        first[item.path] = min(place(item), first.get(item.path, place(item)))
+    items.sort(key=lambda item: first[item.path])
 
 
 def _refuse_outside(event: str, arguments: tuple) -> None:

@@ -23,7 +23,8 @@ from pathlib import Path
 
 import brotli
 import requests
-from installation import Console, Installation, Receiver, declaration
+from installation import Console, Receiver, declaration
+from warm import WarmInstallation
 
 from statuspage import keys, settings
 from statuspage.actions import verification
@@ -79,7 +80,7 @@ class Sweep:
         self.receiver = Receiver()
         config = folder / "wallet.yaml"
         config.write_text(CONFIG % self.receiver.url, encoding="utf-8")
-        self.home = Installation(folder / "home", config=config).start()
+        self.home = WarmInstallation(folder / "home", config=config).start()
         self.console = Console(self.home).sign_in()
         self.tally = Tally()
         self._acknowledged: list[str] = []
@@ -87,7 +88,7 @@ class Sweep:
         found = settings.load({"STATUSPAGE_DATA": self.home.environment["STATUSPAGE_DATA"]})
         self._ctx = Context(Database(found.url), keys.load(found))
 
-    def all_points(self, call: str, most: int = 12) -> int:
+    def all_points(self, call: str, most: int = 9) -> int:
         """Kill at the 1st, 2nd, 3rd … `call` of a thread until a declare reaches its end unharmed; how many kills struck."""
         began, before = time.monotonic(), self.tally.kills
         for nth in range(1, most + 1):
