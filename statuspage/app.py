@@ -30,6 +30,7 @@ from statuspage.web.callbacks import callbacks_blueprint
 from statuspage.web.console.services import Services as ConsoleServices
 from statuspage.web.fastpath import FastPath
 from statuspage.web.pings import pings_blueprint
+from statuspage.web.reports import reports_blueprint
 from statuspage.web.site.app import create_site
 from statuspage.web.site.services import Services as SiteServices
 from statuspage.web.subscribe import subscribe_blueprint
@@ -126,7 +127,7 @@ def _serve_page(settings: Settings, ctx: Context, running: Running) -> Publisher
 def public_page(settings: Settings, ctx: Context) -> tuple[FastPath, Publisher]:
     """What a WSGI server serves to the public, and the publisher that keeps its files up to date."""
     site = create_public_site(settings, ctx)
-    publisher = Publisher(ctx.db, site.wsgi_app, settings.public_dir, ctx.now, look=settings.websub_hub)
+    publisher = Publisher(ctx.db, site.wsgi_app, settings.public_dir, ctx.now, look=f"{settings.websub_hub} {settings.report_days}")
     fast = FastPath(
         site,
         settings.public_dir,
@@ -144,6 +145,7 @@ def create_public_site(settings: Settings, ctx: Context) -> Flask:
     """The public Flask application with every blueprint: rendered into files and served for what needs a form."""
     site = create_site(SiteServices(ctx.db, settings, ctx.now))
     site.register_blueprint(subscribe_blueprint(ctx, settings))
+    site.register_blueprint(reports_blueprint(ctx, settings))
     site.register_blueprint(agents_blueprint(ctx))
     site.register_blueprint(callbacks_blueprint(ctx, lambda text: Vault().resolve(text)))
     site.register_blueprint(pings_blueprint(ctx))

@@ -28,12 +28,14 @@ EVERYBODY = Limit("report-all", 1200, 3600)
 def take_report(ctx: Context, report: Report, ip_prefix: str) -> bool:
     """Count a report; False when its network was counted for this symptom and hour already: pressing twice is no second report.
 
-    Raises TooOften when its network, or everybody together, has sent too many; nothing is stored then.
+    What it says more is added to a first one that said nothing but the symptom. Raises TooOften when its network, or everybody
+    together, has sent too many; nothing is stored then.
     """
     now = ctx.now()
     who = reports.who(ctx.keys.seal, ip_prefix, now)
     with ctx.db.write() as conn:
         if not store.add(conn, report, who, now):
+            store.complete(conn, report, who, now)
             return False
         # Behind the row: who presses twice spends nothing, and a refusal takes the row back.
         take(conn, ctx.keys.seal, REPORTER, ip_prefix, now)

@@ -26,9 +26,15 @@ def everything(view: PublicView) -> list[str]:
     return [CHECK, *symptoms, MAINTENANCE, STATISTICS, *WORDS, *_networks(view.components)]
 
 
-def of_hour(view: PublicView) -> list[str]:
-    """What shows response times of the last hours."""
-    return [f"/components/{one.id}" for one in view.components] + _networks(view.components)
+def of_hour(view: PublicView, reported: Iterable[str] = ()) -> list[str]:
+    """What shows the last hours: response times, and the symptoms that readers `reported` in them."""
+    return [f"/components/{one.id}" for one in view.components] + _networks(view.components) + of_symptoms(reported)
+
+
+def of_symptoms(symptoms: Iterable[str]) -> list[str]:
+    """What says whether more readers than usual report these symptoms."""
+    asked = [_check(key) for key in symptoms if key in tree().symptoms]
+    return [CHECK, *asked] if asked else []
 
 
 def of_components(view: PublicView, component_ids: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
@@ -19,11 +19,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from statuspage import clock
+from statuspage.domain.reports import SHOWN, hour_of
 from statuspage.publish import assets, documents, urls
 from statuspage.publish.files import Folder, Manifest, name_of, path_of
 from statuspage.publish.snapshot import Snapshot, using
 from statuspage.publish.urls import Wanted
-from statuspage.store import public
+from statuspage.store import public, reports
 from statuspage.store.database import Database
 
 LOG = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Publisher:
         self._as_of = self._lived = float("-inf")
         self._checked_at: datetime | None = None
         self._hour: datetime | None = None
+        self._rising: frozenset[str] = frozenset()  # after a restart the first hour renders what may have fallen meanwhile
         self._asked: set[str] = set()
         self._failed: set[str] = set()
         self._lock = threading.Lock()
@@ -143,9 +145,7 @@ class Publisher:
             reasons += [urls.background(self._folder.known()), urls.everything(held)]
         if manifest.day != _day(held):
             reasons.append(urls.of_day(held.view))
-        if self._hour != (hour := held.view.now.replace(minute=0, second=0, microsecond=0)):
-            self._hour = hour
-            reasons.append(urls.of_hour(held.view))
+        reasons += self._passing(held)
         if time.monotonic() - self._as_of >= AS_OF_S:
             reasons.append({f"/{language}/": urls.PAGES for language in held.view.page.languages})
             reasons.append(urls.background(sorted(self._failed)))
@@ -161,6 +161,17 @@ class Publisher:
             else:
                 del wanted[path]
         return wanted
+
+    def _passing(self, held: Snapshot) -> Iterator[Wanted]:
+        """What moves without a change that was published: the hour, and what readers report."""
+        if self._hour != (hour := held.view.now.replace(minute=0, second=0, microsecond=0)):
+            self._hour = hour
+            # One hour more than the trend shows: what falls out of it must leave the page.
+            reported = reports.hours(held.conn, hour_of(hour) - SHOWN - 1)
+            yield urls.of_hour(held.view, reported)
+        if self._rising != (rising := frozenset(reports.signals(held.conn))):
+            yield urls.of_rising(held.view, rising ^ self._rising)
+            self._rising = rising
 
     def _background(self, held: Snapshot, manifest: Manifest, tally: _Tally) -> None:
         """Render from the front of `pending` for a while; what is left waits for the next cycle."""

@@ -152,10 +152,15 @@ def of_day(view: PublicView) -> Wanted:
     return wanted
 
 
-def of_hour(view: PublicView) -> Wanted:
-    """What a new hour renders anew."""
-    charts = dict.fromkeys(people.in_languages(view, people.of_hour(view)), KEPT)
+def of_hour(view: PublicView, reported: Iterable[str] = ()) -> Wanted:
+    """What a new hour renders anew. `reported`: symptoms whose trend moves with it."""
+    charts = dict.fromkeys(people.in_languages(view, people.of_hour(view, reported)), KEPT)
     return charts | dict.fromkeys(documents.badges_of_hour(view), KEPT)
+
+
+def of_rising(view: PublicView, symptoms: Iterable[str]) -> Wanted:
+    """What tells that readers report these symptoms more than usual, or no longer do."""
+    return background(people.in_languages(view, people.of_symptoms(symptoms)))
 
 
 def in_order(wanted: Wanted) -> Iterator[str]:

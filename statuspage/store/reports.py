@@ -6,11 +6,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, delete, func, select
+from sqlalchemy import Connection, RowMapping, delete, func, select, update
 
 from statuspage.domain.reports import Report, hour_of
 from statuspage.store import upserts
 from statuspage.store.schema.reports import notice_reports, report_hours, report_signals, reports
+
+DETAILS = ("component_id", "version", "platform", "region", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,14 @@ def add(conn: Connection, report: Report, who: str, at: datetime) -> bool:
         index_elements=[report_hours.c.symptom, report_hours.c.hour], set_={"count": report_hours.c["count"] + 1},
     ))  # fmt: skip
     return True
+
+
+def complete(conn: Connection, report: Report, who: str, at: datetime) -> None:
+    """Give the details of `report` to the one of that network, symptom and hour, if it has none."""
+    values = {name: getattr(report, name) for name in DETAILS}
+    empty = (reports.c[name] == "" for name in DETAILS)
+    key = (reports.c.hour == hour_of(at), reports.c.symptom == report.symptom, reports.c.who == who)
+    conn.execute(update(reports).where(*key, *empty).values(values))
 
 
 def recent(conn: Connection, since: datetime) -> dict[str, int]:

@@ -8,7 +8,10 @@ from typing import Any
 from flask import Response, abort
 
 from statuspage import i18n
+from statuspage.clock import from_ms
+from statuspage.domain import reports
 from statuspage.publish.snapshot import Snapshot
+from statuspage.store import reports as report_store
 from statuspage.store.public_views import ComponentView, PublicView
 from statuspage.symptoms import SUPPORT, tree
 from statuspage.web.site import diagnosis, words
@@ -29,8 +32,8 @@ def start(services: Services) -> Response:
     """Every symptom with what is known about it."""
     with snapshot(services) as held:
         language = reader_language(held.view.page)
-        known = {key: _diagnosis(held, key) for key in tree().symptoms}
-        return html(language, "check.html", _values(services, held, language, "/check", known=known, tree=tree()))
+        known = {key: found_of(held, key) for key in tree().symptoms}
+        return html(language, "check.html", values(services, held, language, "/check", known=known, tree=tree()))
 
 
 def answer(services: Services, symptom_id: str) -> Response:
@@ -40,20 +43,39 @@ def answer(services: Services, symptom_id: str) -> Response:
     with snapshot(services) as held:
         view = held.view
         language = reader_language(view.page)
-        found = _diagnosis(held, symptom_id)
-        return html(language, "check_symptom.html", _values(
+        found = found_of(held, symptom_id)
+        return html(language, "check_symptom.html", values(
             services, held, language, f"/check/{symptom_id}", found=found, tree=tree(), questions=tree().asked(found.symptom),
             verdict=lambda key: i18n.pick(tree().verdicts[key], language), chains=_chains(view),
             versions=[one for one in view.open if one.facts.affected_versions],
-            support=[one for one in view.components if one.id in SUPPORT],
             names=words.together((i18n.pick(one.names, language) for one in found.troubled), language),
+            trend=_trend(held, symptom_id),
         ))  # fmt: skip
 
 
-def _diagnosis(held: Snapshot, symptom_id: str) -> diagnosis.Diagnosis:
+def found_of(held: Snapshot, symptom_id: str) -> diagnosis.Diagnosis:
+    """What is known of a symptom."""
+    rising = held.remember("rising", lambda: report_store.signals(held.conn))
     # Blind or not is part of the key: both moments share what is remembered.
     key = ("diagnosis", symptom_id, held.view.is_blind)
-    return held.remember(key, lambda: diagnosis.diagnose(held.view, symptom_id))
+    return held.remember(key, lambda: diagnosis.diagnose(held.view, symptom_id, is_rising=symptom_id in rising))
+
+
+def _trend(held: Snapshot, symptom_id: str) -> dict[str, Any] | None:
+    """Readers' reports of the last hours as bars in a box of 24 x 8; None where there are too few to be shown."""
+    since = reports.hour_of(held.view.now) - reports.SHOWN
+    counts = held.remember("reports by hour", lambda: report_store.hours(held.conn, since))
+    found = reports.trend(counts.get(symptom_id, {}), held.view.now)
+    if found is None:
+        return None
+    heights = [(index, 8 - round(count / found.most * 7.5, 1)) for index, count in enumerate(found.counts) if count]
+    hour = from_ms(found.most_hour * reports.HOUR_MS)
+    return {
+        "bars": "".join(f"M{index}.1 8V{top}h.8V8z" for index, top in heights), "most": found.most, "most_at": hour,
+        "most_until": from_ms((found.most_hour + 1) * reports.HOUR_MS), "few": reports.UNSEEN,
+        "first_at": from_ms((found.last_hour + 1 - reports.SHOWN) * reports.HOUR_MS),
+        "last_at": from_ms((found.last_hour + 1) * reports.HOUR_MS),
+    }  # fmt: skip
 
 
 def _chains(view: PublicView) -> list[tuple[ComponentView, str]]:
@@ -61,11 +83,12 @@ def _chains(view: PublicView) -> list[tuple[ComponentView, str]]:
     return [(one, tree().explorer(one.chain)) for one in view.components if one.chain]
 
 
-def _values(services: Services, held: Snapshot, language: str, path: str, **more: Any) -> Mapping[str, Any]:  # noqa: ANN401 - for the template
+def values(services: Services, held: Snapshot, language: str, path: str, **more: Any) -> Mapping[str, Any]:  # noqa: ANN401 - for the template
+    """What the macros of site/_check.html need, on top of what every page does."""
     custody = held.view.page.custody
     return of_view(
         held, language, path, tone_of=diagnosis.CSS.__getitem__, own_keys=custody in {"self", "both"},
         ways=[{**_NO_WAY, **way} for way in held.view.page.support],
-        second_host=services.settings.browser_test_url,
+        support=[one for one in held.view.components if one.id in SUPPORT], second_host=services.settings.browser_test_url,
         **more,
     )  # fmt: skip

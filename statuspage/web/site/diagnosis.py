@@ -10,10 +10,13 @@ from statuspage.domain import status
 from statuspage.store.public_views import ComponentView, NoticeView, PublicView
 from statuspage.symptoms import Symptom, tree
 
-# The worst first. PART: only a network fails, which may not be the reader's. TOLD: an announcement without an outage.
-US, WORK, SUSPECTED, PART, UNKNOWN, TOLD, CLEAR = "us", "work", "suspected", "part", "unknown", "told", "clear"
+# The worst first. PART: only a network fails, which may not be the reader's. REPORTED: readers say so, and nothing else does.
+# TOLD: an announcement without an outage.
+US, WORK, SUSPECTED, PART, UNKNOWN = "us", "work", "suspected", "part", "unknown"
+REPORTED, TOLD, CLEAR = "reported", "told", "clear"
 CSS = {
-    US: "major", WORK: "work", SUSPECTED: "degraded", PART: "degraded", UNKNOWN: "unknown", TOLD: "unknown", CLEAR: "ok",
+    US: "major", WORK: "work", SUSPECTED: "degraded", PART: "degraded", UNKNOWN: "unknown", REPORTED: "unknown",
+    TOLD: "unknown", CLEAR: "ok",
 }  # fmt: skip
 _TROUBLE = {status.DEGRADED, status.PARTIAL, status.MAJOR}
 
@@ -41,8 +44,11 @@ def linked(view: PublicView, symptom: Symptom) -> tuple[ComponentView, ...]:
     )
 
 
-def diagnose(view: PublicView, symptom_id: str) -> Diagnosis:
-    """The answer to `symptom_id`, a key of the tree's symptoms."""
+def diagnose(view: PublicView, symptom_id: str, *, is_rising: bool = False) -> Diagnosis:
+    """The answer to `symptom_id`, a key of the tree's symptoms. `is_rising`: more readers than usual report it.
+
+    Anybody can send reports: they change an "all works" into "others say so too", never what checks and people have found.
+    """
     symptom = tree().symptoms[symptom_id]
     components = linked(view, symptom)
     ids = {one.id for one in components}
@@ -53,6 +59,8 @@ def diagnose(view: PublicView, symptom_id: str) -> Diagnosis:
     if level not in {US, WORK, SUSPECTED} and len(own) < len(components):
         wide = _level(view, notices, components)
         level = PART if wide in {US, WORK, SUSPECTED} else wide
+    if is_rising and level in {TOLD, CLEAR}:
+        level = REPORTED
     wanted = {status.UNKNOWN} if level == UNKNOWN else {*_TROUBLE, status.MAINTENANCE}
     return Diagnosis(
         symptom, level, notices, components, tuple(one for one in components if one.status in wanted),

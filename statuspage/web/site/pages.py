@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 from flask import Flask, Response, abort, g, redirect, request
 
@@ -41,7 +42,7 @@ def register(app: Flask, services: Services) -> None:
     add("/n/<number>", lambda number: by_number(services, number), "by_number")
     add("/maintenance", lambda: maintenance(services), "maintenance")
     add("/help", lambda: plain(services, "help.html", "/help"), "help")
-    add("/privacy", lambda: plain(services, "privacy.html", "/privacy"), "privacy")
+    add("/privacy", lambda: plain(services, "privacy.html", "/privacy", report_days=services.settings.report_days), "privacy")
     check.register(add, services)
     networks.register(add, services, charts)
     archive.register(add, services)
@@ -153,11 +154,11 @@ def _cut(text: str) -> str:
     return text if len(text) <= _SUMMARY else text[:_SUMMARY].rstrip() + "…"
 
 
-def plain(services: Services, template: str, path: str) -> Response:
+def plain(services: Services, template: str, path: str, **more: Any) -> Response:  # noqa: ANN401 - for the template
     """A page of words that needs only the page's own facts."""
     with snapshot(services) as held:
         language = reader_language(held.view.page)
-        return html(language, template, of_view(held, language, path, live=False))
+        return html(language, template, of_view(held, language, path, live=False, **more))
 
 
 def problem(services: Services, template: str, code: int) -> Response:
