@@ -78,7 +78,7 @@ def _step_problems(step: Mapping[str, Any], known: set[str]) -> list[Problem]:
     texts: list[tuple[Path, object]] = [((name,), step.get(name)) for name in (*methods, "bearer")]
     if isinstance(headers, Mapping):
         texts += [(("headers", str(name)), text) for name, text in headers.items()]
-        found += [(("headers", *path), text) for path, text in http.header_problems(headers)]
+        found += http.header_problems(step)
     for path, text in texts:
         for name in _PLACEHOLDER.findall(text) if isinstance(text, str) else ():
             if name not in known:

@@ -56,10 +56,7 @@ def validate(target: str, options: Mapping[str, Any]) -> list[Problem]:
     service = options.get("service")
     if isinstance(service, str) and len(service) > _MAX_SERVICE:
         found.append((("service",), f"is longer than {_MAX_SERVICE} letters"))
-    headers = options.get("headers")
-    if isinstance(headers, Mapping):
-        found += [(("headers", *path), text) for path, text in http.header_problems(headers)]
-    return found
+    return found + http.header_problems(options)
 
 
 def authority(spec: ProbeSpec) -> str:

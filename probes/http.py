@@ -74,10 +74,7 @@ def validate(target: str, options: Mapping[str, Any]) -> list[Problem]:
     found = url_problems(target) + option_problems(options, OPTIONS)
     if "body" in options and "json" in options:
         found.append((("json",), "give body or json, not both"))
-    headers = options.get("headers")
-    if isinstance(headers, Mapping):
-        found += [(("headers", *path), text) for path, text in header_problems(headers)]
-    return found + sign_in.problems(options) + _dial_problems(target, options)
+    return found + header_problems(options) + sign_in.problems(options) + _dial_problems(target, options)
 
 
 def _dial_problems(target: str, options: Mapping[str, Any]) -> list[Problem]:
@@ -93,10 +90,13 @@ def _dial_problems(target: str, options: Mapping[str, Any]) -> list[Problem]:
     return [(("resolve",), "the url names an address already")] if is_address else []
 
 
-def header_problems(headers: Mapping[str, Any]) -> list[Problem]:
-    """What in these header fields could become another header."""
+def header_problems(options: Mapping[str, Any]) -> list[Problem]:
+    """What in `headers` could become another header."""
+    headers = options.get("headers")
+    if not isinstance(headers, Mapping):
+        return []
     return [
-        ((str(name),), "a header cannot hold a line break, nor its name a colon")
+        (("headers", str(name)), "a header cannot hold a line break, nor its name a colon")
         for name, text in headers.items()
         if any(ord(character) < 32 or character == ":" for character in str(name)) or {"\n", "\r"} & set(str(text))
     ]

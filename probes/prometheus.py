@@ -53,10 +53,7 @@ def validate(target: str, options: Mapping[str, Any]) -> list[Problem]:
         found.append(((), "say what is bad: down_if or degraded_if"))
     if not has_reference(target) and "?" in target:
         found.append((("url",), "the address of the server has no query: that is an option"))
-    headers = options.get("headers")
-    if isinstance(headers, Mapping):
-        found += [(("headers", *path), text) for path, text in http.header_problems(headers)]
-    return found
+    return found + http.header_problems(options)
 
 
 def authority(spec: ProbeSpec) -> str:

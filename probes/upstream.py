@@ -47,10 +47,7 @@ def normalise(value: object) -> tuple[str, dict[str, Any]]:
 def validate(target: str, options: Mapping[str, Any]) -> list[Problem]:
     """All that is wrong."""
     found = http.url_problems(target) + problems(options, OPTIONS)
-    headers = options.get("headers")
-    if isinstance(headers, Mapping):
-        found += [(("headers", *path), text) for path, text in http.header_problems(headers)]
-    return found
+    return found + http.header_problems(options)
 
 
 def authority(spec: ProbeSpec) -> str:

@@ -55,10 +55,7 @@ def _url(target: str) -> Url:
 
 def validate(target: str, options: Mapping[str, Any]) -> list[Problem]:
     """All that is wrong."""
-    found = problems(options, OPTIONS) + sign_in.problems(options)
-    headers = options.get("headers")
-    if isinstance(headers, Mapping):
-        found += [(("headers", *path), text) for path, text in http.header_problems(headers)]
+    found = problems(options, OPTIONS) + sign_in.problems(options) + http.header_problems(options)
     if not has_reference(target):
         try:
             _url(target)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -66,14 +67,10 @@ def declare(
     actor.require("responder")
     now = ctx.now()
     with ctx.db.write() as conn:
-        request = _request_hash(draft)
-        if draft.idempotency_key and (answer := _answered(conn, draft.idempotency_key, request)):
-            return answer
-        ref = open_notice(conn, ctx, actor, draft, now, remind_before_s=remind_before_s, demo=demo)
-        if draft.idempotency_key:
-            values = {"key": draft.idempotency_key, "request_hash": request, "answer": ref.to_json(), "at": now}
-            conn.execute(insert(idempotency_keys).values(values))
-        return ref
+        return _once(
+            conn, draft, now,
+            lambda: open_notice(conn, ctx, actor, draft, now, remind_before_s=remind_before_s, demo=demo),
+        )  # fmt: skip
 
 
 def open_notice(
@@ -128,15 +125,12 @@ def update(ctx: Context, actor: Actor, public_id: str, draft: Draft, expected_ve
     actor.require("responder")
     now = ctx.now()
     with ctx.db.write() as conn:
-        request = _request_hash(draft)
-        if draft.idempotency_key and (answer := _answered(conn, draft.idempotency_key, request)):
-            return answer
-        found = _existing(conn, public_id, expected_version)
-        ref = append(conn, ctx, found, _checked(conn, draft), _step(actor, found, draft, corrects_id), now)
-        if draft.idempotency_key:
-            values = {"key": draft.idempotency_key, "request_hash": request, "answer": ref.to_json(), "at": now}
-            conn.execute(insert(idempotency_keys).values(values))
-        return ref
+
+        def appended() -> NoticeRef:
+            found = _existing(conn, public_id, expected_version)
+            return append(conn, ctx, found, _checked(conn, draft), _step(actor, found, draft, corrects_id), now)
+
+        return _once(conn, draft, now, appended)
 
 
 def resolve(ctx: Context, actor: Actor, public_id: str, bodies: dict[str, str], expected_version: int | None = None, *,
@@ -246,6 +240,19 @@ def _existing(conn: Connection, public_id: str, expected_version: int | None) ->
 def _read(ctx: Context, public_id: str) -> Notice:
     with ctx.db.read() as conn:
         return _existing(conn, public_id, None)
+
+
+def _once(conn: Connection, draft: Draft, now: datetime, make: Callable[[], NoticeRef]) -> NoticeRef:
+    """What `make` makes, or the answer that the draft's idempotency key has got before. Raises Conflict."""
+    if not draft.idempotency_key:
+        return make()
+    request = _request_hash(draft)
+    if answer := _answered(conn, draft.idempotency_key, request):
+        return answer
+    ref = make()
+    values = {"key": draft.idempotency_key, "request_hash": request, "answer": ref.to_json(), "at": now}
+    conn.execute(insert(idempotency_keys).values(values))
+    return ref
 
 
 def _request_hash(draft: Draft) -> str:
