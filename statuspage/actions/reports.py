@@ -6,7 +6,7 @@ symptom, as a rise; beside a suspicion that monitors raised it is evidence for t
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
@@ -72,10 +72,15 @@ def _signal(conn: Connection, symptom: str, counts: dict[str, int], known: dict[
         return Signal(symptom, before.since_at, count, before.usual, max(count, before.peak))
     if count < reports.FEWEST:
         return None
+    usual = usually(conn, symptom, now)
+    return Signal(symptom, now, count, usual, count) if count >= reports.enough(usual) else None
+
+
+def usually(conn: Connection, symptom: str, now: datetime) -> int:
+    """How many networks usually report a symptom within one window at this hour of the week."""
     hour, first = reports.hour_of(now), store.first_hour(conn)
     past = store.hours(conn, hour - reports.HOURS_KEPT, symptom).get(symptom, {})
-    usual = reports.usual(past, hour, hour if first is None else first)
-    return Signal(symptom, now, count, usual, count) if count >= reports.enough(usual) else None
+    return reports.usual(past, hour, hour if first is None else first)
 
 
 def _suspicions_about(conn: Connection, symptom: str) -> list[int]:

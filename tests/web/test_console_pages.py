@@ -10,8 +10,8 @@ from statuspage.actions import pings
 from statuspage.store.schema.catalogue import monitors
 from statuspage.store.schema.delivery import deliveries, outbox, subscribers, subscriptions
 
-PAGES = ("/", "/notices", "/monitors", "/monitors/transfers-api", "/deliveries", "/subscriptions", "/operators", "/audit",
-         "/account", "/declare", "/declare?kind=advisory", "/declare?kind=security", "/declare?monitor=transfers-api",
+PAGES = ("/", "/notices", "/monitors", "/monitors/transfers-api", "/reports", "/deliveries", "/subscriptions", "/operators",
+         "/audit", "/account", "/declare", "/declare?kind=advisory", "/declare?kind=security", "/declare?monitor=transfers-api",
          "/declare?template=solana-halt", "/maintenance/new")  # fmt: skip
 
 

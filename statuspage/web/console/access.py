@@ -44,6 +44,7 @@ ACCESS: dict[str, str] = {
     "monitors.index": VIEWER,
     "monitors.show": VIEWER,
     "monitors.run": RESPONDER,
+    "reports.index": VIEWER,
     "deliveries.index": VIEWER,
     "deliveries.subscriptions": VIEWER,
     "deliveries.add_webhook": ADMIN,

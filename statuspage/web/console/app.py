@@ -22,6 +22,7 @@ from statuspage.web.console import (
     notices,
     now,
     people,
+    reports,
     sign_in,
     updates,
 )
@@ -36,7 +37,7 @@ _HTTP_WORDS = {
     405: "This address takes another kind of request.",
     413: "That is more text than a notice can hold.",
 }
-_BLUEPRINTS = (sign_in, account, now, notices, declare, updates, maintenance, monitors, deliveries, people, metrics)
+_BLUEPRINTS = (sign_in, account, now, notices, declare, updates, maintenance, monitors, deliveries, reports, people, metrics)
 # Fields of a form that are ours, not the operator's words. Sent again as they came: the key makes a second try one notice.
 _OWN_FIELDS = ("csrf", "key", "do")
 

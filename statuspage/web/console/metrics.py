@@ -15,10 +15,11 @@ from sqlalchemy import Connection
 from statuspage import __version__
 from statuspage.actions import subscribe_limits
 from statuspage.domain import sealing
+from statuspage.domain.reports import WINDOW
 from statuspage.errors import Unavailable
 from statuspage.publish.files import Folder
 from statuspage.store import metrics as store
-from statuspage.store import monitors, pages
+from statuspage.store import monitors, pages, reports
 from statuspage.web.console.respond import services
 
 routes = Blueprint("metrics", __name__)
@@ -80,6 +81,10 @@ def _watching(conn: Connection) -> Iterator[GaugeMetricFamily]:
     yield _one("statuspage_probe_lateness_seconds", "How long the latest result is overdue.", max(late, default=0.0))
     yield _by("statuspage_components", "Components by effective status.", "status", store.component_statuses(conn).items())
     yield _by("statuspage_open_notices", "Public notices that are not over.", "kind", store.open_notices(conn).items())
+    yield _by("statuspage_reports_last_15_minutes", "Networks that reported a problem in the last 15 minutes.", "symptom",
+              sorted(reports.recent(conn, now - WINDOW).items()))  # fmt: skip
+    yield _by("statuspage_reports_rising", "The same, for symptoms that more networks report than usual.", "symptom",
+              ((one.symptom, one.count) for one in reports.signals(conn).values()))  # fmt: skip
 
 
 def _telling(conn: Connection) -> Iterator[GaugeMetricFamily]:

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from statuspage.actions import drafts
 from statuspage.domain import lifecycle
-from statuspage.store import components, console, notices
+from statuspage.store import components, console, notices, reports
 from statuspage.web.console import costs
 from statuspage.web.console.respond import actor, go, render, services
 from statuspage.web.console.updates import load
@@ -39,10 +39,11 @@ def show(public_id: str) -> BaseResponse:
         failing = [
             one for one in console.watches(connection, only_bad=True) if one.component_id in found.facts.components
         ]
+        beside = reports.supports(connection, [found.id]).get(found.id, [])
     waiting = next((row for row in asked if row["decided_at"] is None), None)
     final = next(iter(sorted(lifecycle.FINAL[found.kind] - {"cancelled"})))
     return render("notice.html", found=found, updates=updates[::-1], counts=counts, pending=pending, asked=asked, waiting=waiting,
-                  components=named, failing=failing, final=final, cost=cost)  # fmt: skip
+                  components=named, failing=failing, final=final, cost=cost, beside=beside)  # fmt: skip
 
 
 @routes.post("/notices/<public_id>/publish")

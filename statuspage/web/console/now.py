@@ -9,11 +9,12 @@ from flask import Blueprint
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as BaseResponse
 
-from statuspage.store import agents, components, console, notices
+from statuspage.store import agents, components, console, notices, reports
 from statuspage.store import monitors as monitor_store
 from statuspage.store.agents import Agent
 from statuspage.store.console import Watch
 from statuspage.store.notices import Notice
+from statuspage.store.reports import Signal, Support
 from statuspage.web.console.respond import render, services
 
 routes = Blueprint("now", __name__)
@@ -39,6 +40,9 @@ class Board:
     others: list[Notice]
     failing: list[Watch]
     in_notice: dict[str, str]
+    rising: list[Signal]
+    beside: dict[int, list[Support]]
+    reported: int
     deliveries: dict[str, int]
     late: int
     silent: list[str]
@@ -58,6 +62,7 @@ class Board:
             self.overrun,
             self.others,
             self.failing,
+            self.rising,
         )
         unheard = bool(self.silent or self.away)
         return not any(notices_waiting) and not unheard and not self.late and not self.deliveries.get("dead")
@@ -86,6 +91,9 @@ def read_board(connection: Connection, now: datetime) -> Board:
     beats = monitor_store.beats(connection)
     return Board(
         **heads, failing=failing, in_notice=console.notice_ids_of(connection, [one.id for one in failing]),
+        rising=list(reports.signals(connection).values()),
+        beside=reports.supports(connection, [found.id for found in heads["suspected"]]),
+        reported=sum(reports.recent(connection, now - timedelta(days=1)).values()),
         deliveries=console.delivery_states(connection, now - timedelta(days=1)),
         late=console.late_deliveries(connection, now - LATE_DELIVERY),
         silent=sorted(name for name, at in beats.items() if now - at > SILENT),
