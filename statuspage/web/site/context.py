@@ -45,8 +45,9 @@ def snapshot(services: Services) -> Iterator[Snapshot]:
 
 
 def reader_language(page: Page) -> str:
-    """The language in the path, else the best the reader's browser asks for."""
-    given = g.get("language")
+    """The language in the path, also of a page that does not exist, else the best the reader's browser asks for."""
+    first = request.path.split("/", 2)[1]
+    given = g.get("language") or (first if first in i18n.LOCALES else None)
     return given or i18n.negotiate(request.headers.get("Accept-Language", ""), page.languages)
 
 
