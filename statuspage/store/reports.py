@@ -125,10 +125,13 @@ def supports(conn: Connection, notice_ids: Collection[int]) -> dict[int, list[Su
     return found
 
 
-def latest(conn: Connection, since: datetime, limit: int = 100, symptom: str = "") -> list[RowMapping]:
-    """The newest reports, newest first, without who."""
+def written(conn: Connection, since: datetime, limit: int = 100, symptom: str = "") -> list[RowMapping]:
+    """The newest reports in which a reader wrote something, newest first, without who."""
     columns = [column for column in reports.c if column.name != "who"]
-    statement = select(*columns).where(reports.c.at >= since).order_by(reports.c.at.desc(), reports.c.symptom, reports.c.who)
+    statement = (
+        select(*columns).where(reports.c.at >= since, reports.c.text != "")
+        .order_by(reports.c.at.desc(), reports.c.symptom, reports.c.who)
+    )  # fmt: skip
     if symptom:
         statement = statement.where(reports.c.symptom == symptom)
     return list(conn.execute(statement.limit(limit)).mappings())

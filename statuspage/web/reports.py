@@ -20,6 +20,7 @@ from statuspage.errors import InvalidInput, NotAllowed
 from statuspage.publish.snapshot import Snapshot
 from statuspage.settings import Settings
 from statuspage.store import components, pages
+from statuspage.store.reports import DETAILS
 from statuspage.symptoms import tree
 from statuspage.web import visitors
 from statuspage.web.site import check
@@ -89,7 +90,8 @@ class _Forms:
             found = check.found_of(held, report.symptom)
             ids = [report.component_id, *(one.id for one in (*found.troubled, *found.components))]
             states = [held.view.by_id[key] for key in dict.fromkeys(ids) if key in held.view.by_id]
-            return {"found": found, "states": states[:_STATES]}
+            has_details = any(getattr(report, name) for name in DETAILS)
+            return {"found": found, "states": states[:_STATES], "has_details": has_details}
 
         return self._show("report_done.html", code, more, step=step, report=report)
 

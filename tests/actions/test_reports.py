@@ -63,7 +63,7 @@ def test_a_report_is_stored_with_its_words_and_without_a_word_on_who_sent_it(ctx
     assert reports.take_report(ctx, TRANSFERS, "10.0.0.0/24")
 
     with ctx.db.read() as conn:
-        (row,) = store.latest(conn, clock.at - timedelta(hours=1))
+        (row,) = store.written(conn, clock.at - timedelta(hours=1))
         whole = str(list(conn.execute(select(reports_table)).mappings())) + str(list(conn.execute(select(rate_buckets))))
     assert dict(row) == {"hour": hour_of(clock.at), "symptom": "transfer_failed", "at": clock.at, "component_id": "transfers",
                          "version": "5.2.0", "platform": "ios", "region": "", "text": "stays pending"}  # fmt: skip

@@ -60,16 +60,17 @@ def test_a_suspicion_shows_that_readers_say_so_too_and_still_does_when_they_have
 
 def test_the_page_of_reports_names_versions_devices_and_words(desk):
     report(desk, 12, version="5.2.0", platform="ios", text="stays <b>pending</b>", component_id="transfers")
-    report(desk, 2, "slow", version="5.1.9")
+    report(desk, 2, "slow", version="5.1.9", text="everything takes a minute")
+    report(desk, 1, "app_crash")
     lin = desk.signed_in("lin")
 
     everything, only = lin.get("/reports"), lin.get("/reports?symptom=slow")
 
-    assert "5.2.0 12 · iOS 12" in words(everything)
+    assert "Transfers 12 · 5.2.0 12 · iOS 12" in words(everything)
     assert "stays &lt;b&gt;pending&lt;/b&gt;" in everything.text
-    assert "Transfers" in everything.text
     assert "pending" not in only.text
-    assert "5.1.9" in words(only).partition("In their words")[2]
+    assert "5.1.9 everything takes a minute" in words(only).partition("In their words")[2]
+    assert "No reader has written anything" in lin.get("/reports?symptom=app_crash").text
 
 
 def test_without_reports_the_page_says_where_they_come_from(desk):

@@ -29,9 +29,9 @@ def index() -> BaseResponse:
         day, recent = reports.recent(connection, now - _DAY), reports.recent(connection, now - WINDOW)
         rising = reports.signals(connection)
         usual = {symptom: usually(connection, symptom, now) for symptom in day}
-        makeup = [reports.makeup(connection, now - _DAY, part) for part in ("version", "platform", "region")]
-        rows = reports.latest(connection, now - _DAY, _LISTED, wanted)
-        named = components.load(connection, {row["component_id"] for row in rows if row["component_id"]})
+        makeup = [reports.makeup(connection, now - _DAY, part) for part in ("component_id", "version", "platform", "region")]
+        rows = reports.written(connection, now - _DAY, _LISTED, wanted)
+        named = components.load(connection)
     symptoms = sorted(day, key=lambda one: (-recent.get(one, 0), -day[one], one))
     common = {symptom: [found[symptom][:_COMMON] for found in makeup if symptom in found] for symptom in symptoms}
     return render("reports.html", symptoms=symptoms, wanted=wanted, day=day, recent=recent, usual=usual, rising=rising, rows=rows,

@@ -73,7 +73,6 @@ def _trend(held: Snapshot, symptom_id: str) -> dict[str, Any] | None:
     return {
         "bars": "".join(f"M{index}.1 8V{top}h.8V8z" for index, top in heights), "most": found.most, "most_at": hour,
         "most_until": from_ms((found.most_hour + 1) * reports.HOUR_MS), "few": reports.UNSEEN,
-        "first_at": from_ms((found.last_hour + 1 - reports.SHOWN) * reports.HOUR_MS),
         "last_at": from_ms((found.last_hour + 1) * reports.HOUR_MS),
     }  # fmt: skip
 
