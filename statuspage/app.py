@@ -14,7 +14,6 @@ from types import FrameType
 from typing import Any
 
 from flask import Flask
-from waitress.server import create_server
 
 from probes.secrets_at_use import Vault
 from statuspage import demo_files
@@ -25,6 +24,7 @@ from statuspage.errors import SettingsError, StatuspageError, Unavailable
 from statuspage.loading import loading
 from statuspage.publish.publisher import Publisher, call
 from statuspage.settings import Settings
+from statuspage.web import crowd
 from statuspage.web.agents import agents_blueprint
 from statuspage.web.callbacks import callbacks_blueprint
 from statuspage.web.console.services import Services as ConsoleServices
@@ -197,10 +197,7 @@ def greet(settings: Settings, ctx: Context, parts: Parts, say: Say) -> None:
 
 
 def _listen(running: Running, wsgi: object, host: str, port: int, threads: int) -> Any:  # noqa: ANN401 - waitress publishes no types
-    server = create_server(
-        wsgi, host=host, port=port, threads=threads, ident=None, clear_untrusted_proxy_headers=False, connection_limit=2000,
-        channel_timeout=30, cleanup_interval=5, max_request_body_size=256 * 1024, asyncore_use_poll=True,
-    )  # fmt: skip
+    server = crowd.listen(wsgi, host, port, threads)
     running.servers.append(server)
     return server
 
