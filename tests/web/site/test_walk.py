@@ -51,6 +51,18 @@ WORDS = """() => {
         icon: (document.querySelector("link[rel=icon]") || {href: ""}).href, lang: document.documentElement.lang};
 }"""
 
+# Where the keyboard is among all that it can reach; -1: nowhere on the page.
+FOCUSED = """() => {
+    const all = [...document.querySelectorAll("a[href], button, summary, select, textarea, input, [tabindex='0']")]
+        .filter(one => one.getClientRects().length && one.tabIndex >= 0);
+    const here = document.activeElement, style = getComputedStyle(here), box = here.getBoundingClientRect();
+    return {place: all.indexOf(here), all: all.length, first: all.findIndex(one => one.closest("main")),
+        what: here.outerHTML.slice(0, 80), seen: box.bottom > 0 && box.top < innerHeight,
+        ring: style.outlineStyle === "solid" && parseFloat(style.outlineWidth) >= 2};
+}"""
+FILLS = """() => Object.fromEntries([...document.querySelectorAll("[class^=b-]")].map(
+    one => [one.getAttribute("class"), getComputedStyle(one).fill]))"""
+
 
 @dataclass
 class Walk:
@@ -247,3 +259,40 @@ def test_every_page_fits_is_translated_shows_its_state_and_asks_nobody_else(walk
     assert walk.found == []
     assert [one for one in asked if not one.startswith(walk.url)] == []
     assert [one for one in complaints if not REFUSED.search(one)] == []
+
+
+def test_the_keyboard_reaches_everything_in_its_order_and_shows_where_it_is(walk, tabs):
+    peace(walk)
+    suspicion(walk)
+    tab, *_ = tabs
+    tab.goto(f"{walk.url}/en/")
+    tab.keyboard.press("Tab")
+    skip = tab.locator(":focus")
+    assert skip.inner_text() == "Skip to the content"
+    assert skip.bounding_box()["x"] >= 0  # unseen until it is reached
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.closest('main') !== null")
+
+    stops = [tab.evaluate(FOCUSED)]
+    while stops[-1]["place"] >= 0 and len(stops) < 200:
+        tab.keyboard.press("Tab")
+        stops.append(tab.evaluate(FOCUSED))
+
+    first, last = stops[0], stops.pop()
+    assert last["place"] == -1  # past the end of the page, not caught in it
+    assert [stop["place"] for stop in stops] == list(range(first["first"], first["all"]))
+    assert [stop["what"] for stop in stops if not stop["ring"] or not stop["seen"]] == []
+
+
+def test_marks_and_bars_stay_to_be_told_apart_where_the_reader_chose_the_colours(walk, browser):
+    peace(walk)
+    context = browser.new_context(forced_colors="active", viewport={"width": BROAD, "height": 900})
+    tab = context.new_page()
+    tab.goto(f"{walk.url}/en/")
+
+    fills = tab.evaluate(FILLS)
+
+    context.close()
+    assert {"b-ok", "b-major"} <= set(fills)
+    assert len(set(fills.values())) == len(fills), fills
