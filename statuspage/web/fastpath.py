@@ -75,7 +75,7 @@ class Page:
         if self.dated is None:
             return None
         changed_s = max(self.dated, turned_s) if self.turns else self.dated
-        return changed_s if time.time() >= changed_s + _SETTLED_S else None
+        return changed_s if clock.now().timestamp() >= changed_s + _SETTLED_S else None
 
 
 class FastPath:
@@ -243,7 +243,7 @@ class Eyes:
         self.url = ""  # the page's public address
         self._languages: tuple[str, ...] = NOTHING_APPLIED.languages
         self._blind = False
-        self.turned_s = int(time.time())  # when we last lost our sight or got it back, as far as this process knows
+        self.turned_s = int(clock.now().timestamp())  # when we last lost our sight or got it back, as far as this process knows
 
     def look(self) -> tuple[tuple[str, ...], bool]:
         """(languages, the default first; whether we are blind), at most 0.2 s old."""
@@ -256,7 +256,7 @@ class Eyes:
         was_blind = self._blind
         self._blind = self._is_blind()
         if self._blind != was_blind:
-            self.turned_s = int(time.time())
+            self.turned_s = int(clock.now().timestamp())
 
     def _is_blind(self) -> bool:
         manifest = self._folder.load_manifest()
