@@ -56,6 +56,13 @@ def test_a_suspicion_is_called_one_and_promises_nothing(wallet, client):
     assert "转账可能异常，尚未证实" in get(client, "/zh-Hans/").words
 
 
+def test_two_notices_at_once_stand_side_by_side_without_sharing_an_id(wallet, client):
+    for scenario in ("transfers-failing", "otp-delayed"):
+        wallet.scenario(scenario, steps=2, began_at=NOW - timedelta(minutes=24))
+
+    assert get(client, "/en/").words.count("Are my funds safe?") == 2
+
+
 def test_maintenance_under_way_and_to_come(wallet, client):
     wallet.scenario("core-upgrade", steps=2, began_at=NOW - timedelta(minutes=30))
     wallet.scenario("core-upgrade", steps=1, began_at=NOW + timedelta(days=2))
