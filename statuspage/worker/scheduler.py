@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -31,6 +31,8 @@ from statuspage.worker.election import Election
 log = logging.getLogger(__name__)
 
 FRESH = timedelta(seconds=90)
+_LOOK_S, _BEAT_S = 1.0, 5.0
+_LEAP_S = 2.0  # the wall clock against the one that nobody sets: it was set
 # The outside heartbeat and the hub are the operator's own settings and may well stand in the operator's own network.
 OPERATORS_OWN = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
 
@@ -168,11 +170,24 @@ class Scheduler:
         try:
             for job in JOBS:
                 self._guarded(job)
-            while not stop.wait(5.0):
-                self._beat()
+            offset_s, beaten_s = time.time() - time.monotonic(), 0.0
+            while not stop.wait(_LOOK_S):
+                if abs(time.time() - time.monotonic() - offset_s) > _LEAP_S:
+                    offset_s = time.time() - time.monotonic()
+                    self._catch_up(ticker)
+                if time.monotonic() - beaten_s >= _BEAT_S:
+                    beaten_s = time.monotonic()
+                    self._beat()
         finally:
             ticker.shutdown(wait=False)
             self._election.resign()
+
+    @staticmethod
+    def _catch_up(ticker: BackgroundScheduler) -> None:
+        """APScheduler counts on the wall clock: set back by a day, it would rest for a day. Every job is due now instead."""
+        log.warning("the wall clock was set: every calendar job runs now")
+        for job in ticker.get_jobs():
+            job.modify(next_run_time=datetime.now(UTC))
 
     def _guarded(self, job: Job) -> None:
         began = time.monotonic()
