@@ -177,6 +177,15 @@ def test_a_node_that_calls_itself_in_step_is_judged_by_its_head(nodes):
     assert behind.evidence["endpoints"][0]["syncing"] is False
 
 
+def test_a_lone_node_that_calls_itself_in_step_is_judged_by_its_head(nodes):
+    nodes["own"].syncing, nodes["own"].frozen_at = False, NOW
+    watch = Watch(nodes, options_of(nodes, "own"))
+
+    result = watch.poll(step=400)
+
+    assert (result.outcome, result.evidence["state"]) == ("down", "UNKNOWN_STALE")
+
+
 def test_a_node_that_calls_itself_late_is_judged_by_its_head(nodes):
     watch = Watch(nodes, options_of(nodes, "own", "a", "b"))
     nodes["own"].syncing = {"startingBlock": "0x0", "currentBlock": "0x1", "highestBlock": "0xffffff"}

@@ -295,7 +295,7 @@ def java_tron(node):
             "block": "Num:66987627,ID:0000", "solidityBlock": "Num:66987609,ID:0000ab", "currentConnectCount": 60,
             "configNodeInfo": {"codeVersion": "4.8.1"},
         },
-        "/wallet/getenergyprices": {"prices": "0:100,1726283400000:210,1754644200000:100"},
+        "/wallet/getenergyprices": {"prices": "0:100,1726283400000:210,1754644200000:90"},
     }  # fmt: skip
     return node
 
@@ -307,7 +307,7 @@ def test_tron_gives_the_record_with_milliseconds(java_tron):
     assert record.chain_id_ok
     assert young(record)
     assert (record.head_height, record.final_height, record.peers) == (66987627, 66987609, 60)
-    assert (record.client, record.fee.fast) == ("java-tron 4.8.1", 100)
+    assert (record.client, record.fee.fast) == ("java-tron 4.8.1", 90)
     assert record.check_height == 66987600
     assert record.check_hash.startswith(f"{66987600:016x}")
 

@@ -607,15 +607,15 @@ def test_seconds_in_headers_of_a_chain_with_two_blocks_a_second_are_no_lag():
     assert last.memory.interval_s == pytest.approx(0.45, abs=0.05)
 
 
-def test_the_burst_after_a_halt_does_not_call_the_chain_slow_for_hours():
+def test_the_gap_of_a_halt_does_not_call_the_chain_slow_for_hours():
     stood_s = 1800
 
     def make(name):
         def one(at_s):
             since = at_s - world.START
-            if 300 <= since < 300 + stood_s:
-                return record(name, at_s, *(world.head(world.START + 299)[0], since - 288))
-            return well(name, at_s)
+            height, age_s = world.head(at_s - stood_s)
+            return record(name, at_s, 1024, since - 288) if 300 <= since < 300 + stood_s else (
+                well(name, at_s) if since < 300 else record(name, at_s, height, age_s))  # fmt: skip
 
         return one
 
@@ -670,6 +670,13 @@ def test_a_reference_that_has_not_seen_the_others_halt_is_no_halt():
     last = play(each(named(frozen, "own-1"), named(frozen, "ref-a"), named(frozen, "ref-b"), named(well, "ref-c")))[-1]
 
     assert last.state != "CHAIN_HALTED"
+
+
+def test_a_lone_high_head_is_nobodys_tip():
+    last = play(each(OWN, A, B, lambda at_s: record("ref-c", at_s, world.head(at_s)[0] + 1000, 1)))[-1]
+
+    assert last.finding.quorum
+    assert last.finding.tip == play(each(OWN, A, B))[-1].finding.tip
 
 
 @pytest.mark.parametrize(("bad", "expected"), [(2, "OK"), (4, "OWN_ENDPOINT_OVERLOADED")])

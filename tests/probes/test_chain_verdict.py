@@ -316,6 +316,7 @@ def test_one_liar_among_honest_references_makes_no_alarm(lies, limits):
     found = play(world, limits, seconds=165)
 
     assert {one.state for one in found} == {"OK"}
+    assert all(one.finding.quorum for one in found)
 
 
 @settings(max_examples=100, deadline=None)
