@@ -148,39 +148,44 @@ def load_days(conn: Connection, since_day: str) -> dict[str, dict[date, Seconds]
     dates = _Dates()
     out: dict[str, dict[date, Seconds]] = defaultdict(dict)
     gaps: list[str] = []
-    for component_id, count, first, last in conn.execute(spans):
+    # Rows are taken all at once: one by one, SQLAlchemy's way to each costs more than SQLite's.
+    for component_id, count, first, last in conn.execute(spans).all():
         if not count:
             continue
         run = dates.between(first, last)
         if len(run) == count:
-            out[component_id] = dict.fromkeys(run, _WHOLE_DAY)
+            out[component_id] = run.copy()
         else:
             gaps.append(component_id)
     others = _DAYS.where(day.day >= since_day)
-    rows = [*conn.execute(others.where(day.component_id.in_(gaps)).order_by(day.day))] if gaps else []
-    for component_id, at, *values in (*rows, *conn.execute(others.where(literal_column(NOT_WHOLE)))):
-        out[component_id][dates.of(at)] = Seconds(*values)
+    rows = conn.execute(others.where(day.component_id.in_(gaps)).order_by(day.day)).all() if gaps else []
+    for component_id, at, *values in (*rows, *conn.execute(others.where(literal_column(NOT_WHOLE))).all()):
+        out[component_id][dates[at]] = _seconds(*values)
     return out
 
 
-class _Dates:
-    """Ninety different dates for five hundred components: each is read once, and so is each run of them."""
+# The same days are read once a minute, and making a frozen object costs more than finding one.
+_seconds = lru_cache(maxsize=8192)(Seconds)
+
+
+class _Dates(dict[str, date]):
+    """Ninety different dates for five hundred components: each is read once, and so is each run of whole days."""
 
     def __init__(self) -> None:
-        self._known: dict[str, date] = {}
-        self._runs: dict[tuple[str, str], list[date]] = {}
+        super().__init__()
+        self._runs: dict[tuple[str, str], dict[date, Seconds]] = {}
 
-    def of(self, day: str) -> date:
-        found = self._known.get(day)
-        if found is None:
-            found = self._known[day] = date.fromisoformat(day)
+    def __missing__(self, day: str) -> date:
+        found = self[day] = date.fromisoformat(day)
         return found
 
-    def between(self, first: str, last: str) -> list[date]:
+    def between(self, first: str, last: str) -> dict[date, Seconds]:
+        """The days from `first` to `last`, each whole; to be copied."""
         run = self._runs.get((first, last))
         if run is None:
-            begin, end = self.of(first).toordinal(), self.of(last).toordinal()
-            run = self._runs[first, last] = [date.fromordinal(each) for each in range(begin, end + 1)]
+            begin, end = self[first].toordinal(), self[last].toordinal()
+            days = [date.fromordinal(each) for each in range(begin, end + 1)]
+            run = self._runs[first, last] = dict.fromkeys(days, _WHOLE_DAY)
         return run
 
 
