@@ -20,6 +20,7 @@ from statuspage.publish.snapshot import Snapshot, using
 from statuspage.store import checks, public
 from statuspage.store.schema.catalogue import components
 from statuspage.store.schema.runtime import meta
+from statuspage.templating_root import root
 from tests.builders import KEYS, draft, small_wallet
 from tests.stage import add_monitor
 
@@ -296,3 +297,13 @@ def test_marks_and_bars_stay_to_be_told_apart_where_the_reader_chose_the_colours
     context.close()
     assert {"b-ok", "b-major"} <= set(fills)
     assert len(set(fills.values())) == len(fills), fills
+
+
+def test_styles_name_no_side_of_the_screen():
+    styles = "\n".join(one.read_text(encoding="utf-8") for one in (root() / "site" / "static").glob("*.css"))
+
+    found = re.findall(r"[^{};]*\b(?:left|right)\b[^{};]*", styles)
+    for four in re.finditer(r"(?:margin|padding|inset): ([^\s;}]+) ([^\s;}]+) ([^\s;}]+) ([^\s;}]+)", styles):
+        found += [four[0]] if four[2] != four[4] else []
+
+    assert found == []
