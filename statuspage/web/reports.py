@@ -6,7 +6,9 @@ somebody's browser is the origin that browsers name. Free text never reaches a p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -19,15 +21,17 @@ from statuspage.domain.reports import PLATFORMS, HoldsSecret, Report, read
 from statuspage.errors import InvalidInput, NotAllowed
 from statuspage.publish.snapshot import Snapshot
 from statuspage.settings import Settings
-from statuspage.store import components, pages
+from statuspage.store import components, pages, public
+from statuspage.store.public_views import PublicView
 from statuspage.store.reports import DETAILS
 from statuspage.symptoms import tree
 from statuspage.web import visitors
 from statuspage.web.site import check
-from statuspage.web.site.context import html, reader_language, snapshot
+from statuspage.web.site.context import html, reader_language
 from statuspage.web.site.services import Services
 
 FIELDS = ("symptom", "component", "platform", "version", "region", "text")
+_FRESH_S = 2.0
 _STATES = 6  # components whose state stands in the text for support
 
 
@@ -45,6 +49,16 @@ class _Forms:
     def __init__(self, ctx: Context, settings: Settings) -> None:
         self._ctx, self._settings = ctx, settings
         self._services = Services(ctx.db, settings, ctx.now)
+        self._seen: tuple[float, PublicView] | None = None
+
+    @contextmanager
+    def _moment(self) -> Iterator[Snapshot]:
+        """What is public, at most _FRESH_S old: in an outage thousands press at once, and each is told the same."""
+        with self._ctx.db.read() as conn:
+            seen = self._seen
+            if seen is None or time.monotonic() - seen[0] > _FRESH_S:
+                seen = self._seen = time.monotonic(), public.load(conn, self._ctx.now())
+            yield Snapshot(conn, seen[1])
 
     def form(self) -> Response:
         """GET /report[?symptom=][&component=]."""
@@ -98,7 +112,7 @@ class _Forms:
     def _show(
         self, template: str, code: int, more: Callable[[Snapshot], dict[str, Any]] = lambda _held: {}, **given: Any  # noqa: ANN401 - for the template
     ) -> Response:
-        with snapshot(self._services) as held:
+        with self._moment() as held:
             language = reader_language(held.view.page)
             if isinstance(problem := given.get("problem"), InvalidInput):
                 given["problem"] = i18n.said(language, problem.args[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -20,9 +21,11 @@ from statuspage.actions import reports
 from statuspage.actions.context import Context
 from statuspage.domain.reports import Report, hour_of
 from statuspage.keys import Keys
+from statuspage.store import public
 from statuspage.store.schema.reports import report_hours, report_signals
 from statuspage.store.schema.reports import reports as reports_table
 from statuspage.symptoms import tree
+from statuspage.web import reports as reports_page
 from statuspage.web.reports import reports_blueprint
 from statuspage.web.site.app import create_site
 from statuspage.web.site.services import Services
@@ -195,6 +198,24 @@ def test_a_network_that_sends_too_many_gets_its_text_all_the_same(ctx, client):
     assert codes == [200] * 5 + [429]
     assert (answer.status_code, int(answer.headers["Retry-After"]) > 0, len(stored(ctx))) == (429, True, 5)
     assert "5.2.0" in answer.text.partition("<pre")[2]
+
+
+def test_an_open_notice_asks_whether_the_reader_has_it_too(wallet, client):
+    public_id = wallet.scenario("transfers-failing", steps=2, began_at=NOW - timedelta(minutes=24))
+    over = wallet.scenario("transfers-failing", began_at=NOW - timedelta(days=2))
+
+    assert "/en/report?symptom=transfer_failed" in check(client.get(f"/en/incidents/{public_id}").text).links
+    assert not [link for link in check(client.get(f"/en/incidents/{over}").text).links if "/report" in link]
+
+
+def test_a_thousand_presses_load_what_is_public_once(client, monkeypatch):
+    loads = []
+    monkeypatch.setattr(reports_page.public, "load", lambda *given, load=public.load: loads.append(1) or load(*given))
+
+    for place in range(10):
+        send(client, address=f"10.0.{place}.1")
+
+    assert len(loads) <= 2
 
 
 def test_reading_and_prefetching_count_nothing(ctx, client):
