@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from statuspage.actions.publication import sign_update
 from statuspage.domain import lifecycle
@@ -19,10 +19,11 @@ from statuspage.keys import Keys
 from statuspage.scenarios import catalogue
 from statuspage.store import notices as notice_store
 from statuspage.store.database import Database
-from statuspage.store.schema.catalogue import component_groups, components
+from statuspage.store.schema.catalogue import component_groups, components, monitors
 from statuspage.store.schema.checks import daily_uptime
 from statuspage.store.schema.notices import notice_components, notice_updates, notices
 from statuspage.store.schema.runtime import heartbeats, meta
+from tests.stage import add_monitor
 
 NOW = datetime(2026, 11, 22, 5, 42, tzinfo=UTC)  # 13:42 in Shanghai
 KEYS = Keys(seal=b"\1" * 32, signing=b"\2" * 32, vapid=b"\3" * 32)
@@ -65,7 +66,7 @@ class Wallet:
             ))  # fmt: skip
         return self
 
-    def component(self, component_id, group=None, status="operational", names=None, days=90, **columns):
+    def component(self, component_id, group=None, status="operational", names=None, days=90, *, watched=True, **columns):
         _, known = catalogue().components.get(component_id, ("", {"en": component_id}))
         at = self.now - timedelta(days=100)
         with self.db.write() as conn:
@@ -75,6 +76,9 @@ class Wallet:
                 baseline="operational", status=status,
                 status_at=at, source="file", created_at=at, updated_at=at, **columns,
             ))  # fmt: skip
+            if watched:
+                last = conn.scalar(select(func.coalesce(func.max(monitors.c.no), 9000)))
+                add_monitor(conn, f"{component_id}-watch", component_id, max(9000, last) + 1, at)
             if days:
                 today = self.now.astimezone(ZONE).date()
                 conn.execute(insert(daily_uptime), [

@@ -34,7 +34,7 @@ from statuspage.domain import lifecycle, status
 from statuspage.domain.notice import Facts
 from statuspage.domain.uptime import Seconds
 from statuspage.store.public_views import ComponentView, GroupView, NoticeView, SignatureView, UpdateView
-from statuspage.store.schema.catalogue import component_groups, components
+from statuspage.store.schema.catalogue import component_groups, components, monitors
 from statuspage.store.schema.checks import NOT_WHOLE, daily_uptime
 from statuspage.store.schema.notices import log, notice_updates, notices
 from statuspage.store.types import Big, Json, UtcTime
@@ -117,17 +117,21 @@ def load_components(conn: Connection, since_day: str) -> tuple[ComponentView, ..
     days = load_days(conn, since_day)
     statement = raw(components, _COMPONENT).where(components.c.archived_at.is_(None))
     statement = statement.order_by(components.c.position, components.c.id)
-    return tuple(_component(row, days.get(row["id"], {})) for row in conn.execute(statement).mappings())
+    in_use = monitors.c.archived_at.is_(None), monitors.c.paused == False  # noqa: E712 - SQL
+    watched = set(conn.scalars(select(monitors.c.component_id).distinct().where(*in_use)))
+    return tuple(
+        _component(row, days.get(row["id"], {}), is_watched=row["id"] in watched) for row in conn.execute(statement).mappings()
+    )
 
 
-def _component(row: Raw, days: Mapping[date, Seconds]) -> ComponentView:
+def _component(row: Raw, days: Mapping[date, Seconds], *, is_watched: bool) -> ComponentView:
     where = f"component {row['id']}"
     return ComponentView(
         id=row["id"], public_id=row["public_id"], group_id=row["group_id"],
         names=_texts(row["names"], where) or {"en": row["id"]}, descriptions=_texts(row["descriptions"], where),
         position=row["position"], status=row["status"] if row["status"] in status.RANK else status.UNKNOWN,
         status_at=_time(row["status_at"]) or _EPOCH, start_date=row["start_date"], created_at=_time(row["created_at"]) or _EPOCH,
-        updated_at=_time(row["updated_at"]) or _EPOCH, days=days, chain=row["chain"],
+        updated_at=_time(row["updated_at"]) or _EPOCH, days=days, chain=row["chain"], is_watched=is_watched,
         symptoms=tuple(one for one in read_json(row["symptoms"], list, where) if isinstance(one, str)),
     )  # fmt: skip
 

@@ -31,6 +31,7 @@ class ComponentView:
     days: Mapping[date, Seconds] = field(default_factory=dict)
     symptoms: tuple[str, ...] = ()  # ids of symptoms that wallet.yaml names for it
     chain: str | None = None  # the network it stands for, None for a function
+    is_watched: bool = True  # by a monitor in use; without one only people's words say how it is
 
 
 @dataclass(frozen=True, slots=True)

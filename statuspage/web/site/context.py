@@ -64,7 +64,8 @@ def base(page: Page, language: str, path: str | None, **more: Any) -> dict[str, 
         "is_blind": False, "checked_at": None, "asset": lambda name: assets.url(name, color), "language_name": i18n.language_name,
         "other_language": other_language, "word": _word(language), "comma": "、" if language == "zh-Hans" else ", ",
         "status_word": lambda kind, word: catalogue().status_label(kind, word, language), "css": words.CSS.__getitem__,
-        "percent": bars.percent_words, **more,
+        "percent": bars.percent_words, "shown": words.shown, "state_word": lambda state: words.state_word(state, language),
+        **more,
     }  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def of_view(
     view = held.view
     zone = view.page.time_zone
     return base(
-        view.page, language, path, view=view, now=view.now, level=view.verdict.level, version=version(view),
+        view.page, language, path, view=view, now=view.now, level=words.level(view), version=version(view),
         is_demo=view.is_demo, is_blind=view.is_blind, checked_at=view.checked_at, live=live,
         css_of_notice=words.css_of_notice, since=lambda at: words.since(at, view.now, zone, language),
         funds_icon=lambda state: _FUNDS_ICONS.get(state, ("unknown", "unknown")), lines=_lines(language),
@@ -133,7 +134,7 @@ def _strip(days: frozenset[tuple[date, Seconds]], last: date) -> bars.Strip:
 def _rows(held: Snapshot, language: str, sparks: Sparks) -> Callable[[ComponentView], Markup]:
     strip_of, suspected = _strips(held), words.suspected_ids(held.view)
     return lambda one: _row(
-        language, one.id, i18n.pick(one.names, language), one.status, is_possible(one, suspected), strip_of(one),
+        language, one.id, i18n.pick(one.names, language), words.shown(one), is_possible(one, suspected), strip_of(one),
         sparks.get(one.id, ()),
     )
 
@@ -145,7 +146,7 @@ def _row(
     """One component in a list. A hundred of them are most of the index, and all but one are as they were a minute ago."""
     return Markup(templating.render(  # noqa: S704 - what a template with autoescape made
         language, "site/_row.html", id=component_id, called=called, possible=possible, strip=strip, label=label(strip, language),
-        css=words.CSS[word], word=catalogue().label("component_status", word, language),
+        css=words.CSS[word], word=words.state_word(word, language),
         percent=bars.percent_words(strip.percent), spark=charts.spark(times), latest=next(filter(None, reversed(times)), None),
     ).strip())  # fmt: skip
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from statuspage import i18n
 from statuspage.domain import status
-from statuspage.scenarios import catalogue
 from statuspage.store.public_views import ComponentView, PublicView
 from statuspage.symptoms import tree
 from statuspage.web.site import words
@@ -84,15 +83,16 @@ def cell(view: PublicView, network: ComponentView, capability: str) -> str | Non
     found = [network, *([function] if function else [])]
     suspected = words.suspected_ids(view)
     worst = status.worst(one.status for one in found if not is_possible(one, suspected))
-    doubtful = any(is_possible(one, suspected) for one in found)
-    return POSSIBLE if doubtful and status.RANK[worst] < status.RANK[status.DEGRADED] else worst
+    if any(is_possible(one, suspected) for one in found) and status.RANK[worst] < status.RANK[status.DEGRADED]:
+        return POSSIBLE
+    return words.UNWATCHED if worst == status.OPERATIONAL and not all(one.is_watched for one in found) else worst
 
 
 def word(cell: str, language: str) -> str:
     """A cell in words."""
     if cell == POSSIBLE:
         return i18n.gettext(language, "Possible problem")
-    return catalogue().label("component_status", cell, language)
+    return words.state_word(cell, language)
 
 
 def css(cell: str) -> str:

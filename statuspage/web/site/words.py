@@ -8,9 +8,13 @@ from zoneinfo import ZoneInfo
 
 from statuspage import i18n
 from statuspage.domain import status, verdict
-from statuspage.store.public_views import NoticeView, PublicView
+from statuspage.scenarios import catalogue
+from statuspage.store.public_views import ComponentView, NoticeView, PublicView
 
+# Shown of a component that works as far as anybody has said, and that nothing watches: not a green that nobody stands for.
+UNWATCHED = "unwatched"
 CSS = {
+    UNWATCHED: "unknown",
     status.OPERATIONAL: "ok", status.UNKNOWN: "unknown", status.MAINTENANCE: "work", status.DEGRADED: "degraded",
     status.PARTIAL: "partial", status.MAJOR: "major",
 }  # fmt: skip
@@ -25,6 +29,18 @@ CAPABILITIES = {
 }  # fmt: skip
 _SPANS = {"day": "24 hours", "week": "7 days", "month": "30 days", "year": "12 months"}
 _NAMED = 3  # more names than this make the verdict unreadable on a phone
+
+
+def shown(component: ComponentView) -> str:
+    """The status to show: its effective one, or UNWATCHED."""
+    return component.status if component.is_watched or component.status != status.OPERATIONAL else UNWATCHED
+
+
+def state_word(state: str, language: str) -> str:
+    """What `shown` says, in words."""
+    if state == UNWATCHED:
+        return i18n.gettext(language, "No known problem")
+    return catalogue().label("component_status", state, language)
 
 
 def suspected_ids(view: PublicView) -> frozenset[str]:
@@ -81,6 +97,8 @@ def _sentence(view: PublicView) -> str:
     found = view.verdict
     if not view.components:
         return "Nothing is watched yet"
+    if found.level == verdict.OK and not all(component.is_watched for component in view.components):
+        return "No known problems"
     if found.level == verdict.UNKNOWN:
         some = 0 < len(found.component_ids) < len(view.components)
         return "We cannot tell whether this works: %(names)s" if some else _SENTENCES[verdict.UNKNOWN]
@@ -99,7 +117,13 @@ def _is_partial(view: PublicView) -> bool:
 
 def css_of_verdict(view: PublicView) -> str:
     """The colour class and shape of the headline."""
-    return "partial" if _is_partial(view) else CSS_OF_LEVEL[view.verdict.level]
+    return "partial" if _is_partial(view) else CSS_OF_LEVEL[level(view)]
+
+
+def level(view: PublicView) -> str:
+    """The verdict's level; where nothing is watched at all, silence is no proof that everything works."""
+    found = view.verdict.level
+    return verdict.UNKNOWN if found == verdict.OK and not any(each.is_watched for each in view.components) else found
 
 
 _SENTENCES = {

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from statuspage import i18n
+from statuspage.store.schema.catalogue import monitors
 from statuspage.templating_root import root
 from tests.builders import FUNCTIONS, NOW, draft
 from tests.pages import check
@@ -27,6 +29,30 @@ def get(client, path, code=200):
 def test_peace(client):
     assert "Everything works" in get(client, "/en/").words
     assert "一切正常" in get(client, "/zh-Hans/").words
+
+
+def test_what_nothing_watches_is_not_called_working(wallet, client):
+    wallet.component("cards", watched=False, names={"en": "Cards", "zh-Hans": "卡"})
+
+    page, chinese = get(client, "/en/").words, get(client, "/zh-Hans/").words
+
+    assert "No known problems" in page
+    assert "Cards No known problem" in page
+    assert "Transfers Operational" in page
+    assert "Everything works" not in page
+    assert "目前没有已知问题" in chinese
+    assert "No known problem" in get(client, "/en/components/cards").words
+
+
+def test_a_page_whose_monitors_rest_is_not_green(wallet, client):
+    with wallet.db.write() as conn:
+        conn.execute(update(monitors).values(paused=True))
+
+    page = client.get("/en/").text
+
+    assert "No known problems" in page
+    assert "Operational" not in check(page).words
+    assert 'role="status"><h1><svg class="icon unknown"' in page
 
 
 def test_a_confirmed_outage_tells_the_facts_in_order_money_first(wallet, client):
