@@ -38,7 +38,9 @@ class Arrivals:
     def __init__(self) -> None:
         self._newest: dict[tuple[str, str], int] = {}  # agent, boot -> highest sequence taken
         self._last_ms: dict[tuple[str, str], int] = {}  # agent, monitor -> time of the newest result of that boot
-        self._taken: dict[int, list[CheckResult]] = {}  # what was handed out and may come again, when recording failed
+        # What was handed out and may come again, when recording failed. By the batch's own name: the database gives the number
+        # of a row that is gone to the next one.
+        self._taken: dict[tuple[str, str, int], list[CheckResult]] = {}
 
     def take(self, ctx: Context, monitors: Mapping[str, Monitor]) -> Taken:
         """The oldest batches; nothing while the database does not answer. Results for monitors of other regions are left out."""
@@ -48,16 +50,19 @@ class Arrivals:
         except Unavailable as error:
             log.warning("results of agents wait: %s", error)
             return Taken([], [], more=False)
-        taken: dict[int, list[CheckResult]] = {}
+        taken: dict[tuple[str, str, int], list[CheckResult]] = {}
+        ids: list[int] = []
         count = 0
         for one in arrivals:
-            taken[one.id] = self._taken[one.id] if one.id in self._taken else self._results(one, monitors)
-            count += len(taken[one.id])
+            name = (one.agent_id, one.boot, one.sequence)
+            taken[name] = self._taken[name] if name in self._taken else self._results(one, monitors)
+            ids.append(one.id)
+            count += len(taken[name])
             if count >= _RESULTS:
                 break
         self._taken = taken
         more = len(taken) < len(arrivals) or len(arrivals) == AT_ONCE
-        return Taken([result for results in taken.values() for result in results], list(taken), more=more)
+        return Taken([result for results in taken.values() for result in results], ids, more=more)
 
     def _results(self, arrival: Arrival, monitors: Mapping[str, Monitor]) -> list[CheckResult]:
         found = [CheckResult.from_json(each) for each in arrival.results]

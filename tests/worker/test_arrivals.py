@@ -70,6 +70,19 @@ def test_what_could_not_be_recorded_is_handed_out_again_as_it_was(ctx, deliver):
     assert len(first.results) == 2
 
 
+def test_a_batch_that_gets_the_number_of_one_that_was_recorded_is_not_taken_for_it(ctx, deliver):
+    intake, found = Arrivals(), []
+
+    for sequence in (1, 2):
+        deliver(sequence, "up")
+        taken = intake.take(ctx, watched(ctx))
+        found.append((taken.ids, messages(taken)))
+        with ctx.db.write() as conn:
+            store.delete_batches(conn, taken.ids)
+
+    assert found == [([1], ["1.0"]), ([1], ["2.0"])]
+
+
 def test_a_round_takes_no_more_than_it_can_bear_and_says_so(ctx, deliver, monkeypatch):
     monkeypatch.setattr(arrivals, "_RESULTS", 4)
     for sequence in range(1, 5):
