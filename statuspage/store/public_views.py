@@ -198,9 +198,12 @@ class PublicView:
 _IMPACT_ORDER = {"critical": 0, "major": 1, "minor": 2, "maintenance": 3, "none": 4}
 
 
-def _urgency(notice: NoticeView) -> tuple[int, int, float]:
-    advisory = notice.kind == "advisory"
-    return (int(advisory), _IMPACT_ORDER.get(notice.impact, 4), -notice.updated_at.timestamp())
+def _urgency(notice: NoticeView) -> tuple[bool, int, bool, float]:
+    """What a machine only suspects stands behind what a person has confirmed, but before small things."""
+    impact = _IMPACT_ORDER.get(notice.impact, 4)
+    if notice.is_suspected:
+        impact = max(impact, _IMPACT_ORDER["major"])
+    return (notice.kind == "advisory", impact, notice.is_suspected, -notice.updated_at.timestamp())
 
 
 def _unseen(components: tuple[ComponentView, ...]) -> tuple[ComponentView, ...]:

@@ -52,8 +52,12 @@ def test_the_worst_notice_stands_first_and_advisories_last(wallet):
     wallet.notice(draft("An advisory", kind="advisory", status="active", impact="critical"))
     wallet.notice(draft("A small one", impact="minor"))
     wallet.notice(draft("A large one", impact="critical"))
+    wallet.notice(draft("A middling one", impact="major"))
+    wallet.suspected(["login"])
 
-    assert [notice.facts.titles["en"] for notice in load(wallet).open] == ["A large one", "A small one", "An advisory"]
+    assert [notice.facts.titles["en"] for notice in load(wallet).open] == [
+        "A large one", "A middling one", "We see a problem with Sign-in", "A small one", "An advisory",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("visibility", ["draft", "scheduled"])

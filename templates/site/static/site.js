@@ -108,6 +108,7 @@
       verdict.querySelector("span").textContent = cannot;
       document.title = `${cannot} · ${document.title.split(" · ").pop()}`;
     }
+    for (const rest of main.querySelectorAll(".verdict .rest")) rest.remove();
     for (const use of main.querySelectorAll('use[href="#ok"]')) {
       const said = use.closest(".state, td, .answer-now, .title");
       use.setAttribute("href", "#unknown");
@@ -129,8 +130,9 @@
     const first = document.querySelector(".blind b"), shown = document.querySelector("[data-checked]");
     const at = (live && live.checked_at) || (shown && shown.dataset.checked);
     const [, since, changed] = main.dataset.blind.split("|");
-    const format = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
-    const when = at ? ` ${since.replace("{time}", new Date(at).toLocaleString(lang, format))}` : "";
+    const format = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+      timeZoneName: "short" };
+    const when = at ? ` ${since.replace("{time}", new Date(at).toLocaleString(lang === "en" ? "en-GB" : lang, format))}` : "";
     first.parentNode.replaceChildren(first, `${when} ${changed}`);
   };
 

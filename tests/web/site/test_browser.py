@@ -181,6 +181,7 @@ def test_a_page_that_never_got_its_twin_keeps_no_green_either_and_a_known_outage
         wait_for_blind(tab)
 
         assert not is_green(tab), path
+        assert "Everything else works" not in tab.inner_text("main")
         assert tab.title().startswith(title)
         tab.unroute("**/*")
 
