@@ -15,6 +15,7 @@ from statuspage.domain import rollup
 from statuspage.domain.rollup import HOUR_MS
 from statuspage.domain.statistics import Fault
 from statuspage.store import checks
+from statuspage.store.folding import fold, may_hold
 from statuspage.store.pages import load_meta
 from statuspage.store.public_rows import is_published, load_notices, published
 from statuspage.store.public_views import NoticeView
@@ -156,12 +157,12 @@ def search(conn: Connection, asked: Question, zone: str, before: datetime | None
     Raises ValueError for a month of another form.
     """
     wanted = [is_published()]
-    words = [word.lower() for word in asked.words.split()[:_MOST_WORDS]]
+    words = fold(asked.words).split()[:_MOST_WORDS]
     for word in words:
         # What a person types is data: % and _ of LIKE are escaped, and JSON's own escapes are written as stored.
         stored = word.replace("\\", "\\\\").replace('"', '\\"')
-        inside = select(notice_updates.c.notice_id).where(_holds(notice_updates.c.bodies, stored))
-        wanted.append(or_(_holds(notices.c.facts, stored), notices.c.number == word.upper(), notices.c.id.in_(inside)))
+        inside = select(notice_updates.c.notice_id).where(may_hold(conn, notice_updates.c.bodies, stored))
+        wanted.append(or_(may_hold(conn, notices.c.facts, stored), notices.c.number == word.upper(), notices.c.id.in_(inside)))
     if asked.component:
         named = select(notice_components.c.notice_id).where(notice_components.c.component_id == asked.component)
         wanted.append(notices.c.id.in_(named))
@@ -186,15 +187,10 @@ def search(conn: Connection, asked: Question, zone: str, before: datetime | None
 
 
 def _says(one: NoticeView, word: str) -> bool:
-    """The database also finds words in the names of facts, which no reader has ever seen."""
+    """The database also finds words in the names of facts, which no reader has ever seen, and others with the same letters."""
     texts = [one.number, *one.facts.titles.values(), *one.facts.scope.values()]
     texts += [text for update in one.updates for text in (*update.bodies.values(), *update.facts.titles.values())]
-    return any(word in text.lower() for text in texts)
-
-
-def _holds(column: Any, text: str) -> Any:  # noqa: ANN401 - a column, an expression
-    """Case is ignored as far as both databases agree to: in ASCII."""
-    return func.lower(column.op("||")("")).contains(text.lower(), autoescape=True)
+    return any(word in fold(text) for text in texts)
 
 
 def _month(month: str, zone: str) -> tuple[datetime, datetime]:

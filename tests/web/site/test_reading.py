@@ -221,12 +221,14 @@ def found_by(client, query):
     [("q=alpha", ["Alpha fails"]), ("q=fails+alpha", ["Alpha fails"]), ("q=deep+words", ["Beta 100%"]), ("q=%25", ["Beta 100%"]),
      ("q=_", []), ("q=n-4k7q", ["Gamma"]), ("component=login", ["Gamma"]), ("kind=advisory", ["Beta 100%"]),
      ("month=2026-10", ["Gamma"]), ("month=2026-10&component=transfers", []), ("", ["Alpha fails", "Beta 100%", "Gamma"]),
-     ("q=%22%5C%3Cscript%3E", []), ("q=secret", [])],
+     ("q=%22%5C%3Cscript%3E", []), ("q=secret", []), ("q=\uff41\uff2c\uff30\uff28\uff21", ["Alpha fails"]),
+     ("q=%C3%89TAT", ["Gamma"]), ("q=1000", ["Beta 100%"]), ("q=n%EF%BC%8D4k7q", ["Gamma"])],
 )  # fmt: skip
 def test_the_archive_is_searched_by_word_function_kind_and_month(wallet, client, query, expected):
     wallet.notice(draft("Alpha fails"))
-    wallet.notice(draft("Beta 100%", "Deep in the words", kind="advisory", status="active"))
-    wallet.notice(draft("Gamma", components={"login": "degraded"}, started_at=NOW - timedelta(days=40)), number="N-4K7Q")
+    wallet.notice(draft("Beta 100%", "Deep in the words \uff11\uff10\uff10\uff10", kind="advisory", status="active"))
+    began = NOW - timedelta(days=40)
+    wallet.notice(draft("Gamma", "L\u2019e\u0301tat", components={"login": "degraded"}, started_at=began), number="N-4K7Q")
     wallet.notice(draft("Gamma secret"), visibility="draft")
 
     assert found_by(client, query) == expected
