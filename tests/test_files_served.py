@@ -176,6 +176,9 @@ def test_nginx_sends_the_headers_and_types_that_the_program_sends(program, nginx
         assert {name: there.headers.get(name) for name in names} == {name: here.headers.get(name) for name in names}, path
         assert there.headers["Content-Type"].split(";")[0] == here.headers["Content-Type"].split(";")[0], path
         assert dict(security(path, hsts=False)).items() >= {(name, there.headers[name]) for name in names[:1]}
+    for path in ("/en/check", "/check/slow"):
+        asked = dict(security(path, hsts=False, may_ask="https://api.wallet.example/health"))
+        assert ask(nginx, path).headers[names[0]] == asked[names[0]], path
 
 
 def test_caddy_serves_blind_twins_while_the_program_is_gone_and_recovers(program, tmp_path, free_port):
@@ -198,6 +201,9 @@ def test_caddy_serves_blind_twins_while_the_program_is_gone_and_recovers(program
         program.stop()
         for path in ("/", "/en/", "/en/history", "/history", "/en/nowhere"):
             assert "We cannot see at the moment." in ask(url, path).text, path
+        for path, may_ask in (("/en/check", True), ("/check/slow", True), ("/en/", False)):
+            policy = ask(url, path).headers["Content-Security-Policy"]
+            assert ("connect-src 'self' https://api.wallet.example;" in policy) == may_ask, path
         assert ask(url, "/live.json").json()["blind"] is True
         assert ask(url, "/api/v2/status.json").json()["x_wallet"]["blind"] is True
         program.start()
