@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from probes import guard
+from statuspage import clock
 from statuspage.actions import (
     configured_windows,
     heartbeats,
@@ -170,10 +171,10 @@ class Scheduler:
         try:
             for job in JOBS:
                 self._guarded(job)
-            offset_s, beaten_s = time.time() - time.monotonic(), 0.0
+            offset_s, beaten_s = _offset_s(), 0.0
             while not stop.wait(_LOOK_S):
-                if abs(time.time() - time.monotonic() - offset_s) > _LEAP_S:
-                    offset_s = time.time() - time.monotonic()
+                if abs(_offset_s() - offset_s) > _LEAP_S:
+                    offset_s = _offset_s()
                     self._catch_up(ticker)
                 if time.monotonic() - beaten_s >= _BEAT_S:
                     beaten_s = time.monotonic()
@@ -187,7 +188,7 @@ class Scheduler:
         """APScheduler counts on the wall clock: set back by a day, it would rest for a day. Every job is due now instead."""
         log.warning("the wall clock was set: every calendar job runs now")
         for job in ticker.get_jobs():
-            job.modify(next_run_time=datetime.now(UTC))
+            job.modify(next_run_time=clock.now())
 
     def _guarded(self, job: Job) -> None:
         began = time.monotonic()
@@ -207,3 +208,8 @@ class Scheduler:
             heartbeats.beat(self._ctx.db, "scheduler", self._ctx.now())
         except Unavailable as error:
             log.warning("heartbeat waits: %s", error)
+
+
+def _offset_s() -> float:
+    """How far the wall clock is from the one that nobody can set."""
+    return clock.now().timestamp() - time.monotonic()
