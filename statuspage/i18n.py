@@ -132,6 +132,14 @@ def moment_words(at: datetime, zone: str, language: str) -> str:
     return f"{day_words(at, zone, language)}{gap}{time_words(at, zone)} {zone_label(at, zone, language)}"
 
 
+def about_block(time: str, height: int | None, language: str) -> str:
+    """The words of a time; where a chain's block decides, that they are an estimate, and which block."""
+    if height is None:
+        return time
+    words = gettext(language, "about %(time)s (from block %(height)s on)")
+    return words % {"time": time, "height": f"{height:,}"}
+
+
 def weekday_words(at: datetime, zone: str, language: str) -> str:
     """Tue / 周二."""
     return format_datetime(at, "EEE", tzinfo=ZoneInfo(zone), locale=locale(language))

@@ -64,6 +64,7 @@ def filters(language: str) -> dict[str, Any]:
         "moment": lambda at, zone: i18n.moment_words(at, zone, language),
         "weekday": lambda at, zone: i18n.weekday_words(at, zone, language),
         "zone": lambda at, zone: i18n.zone_label(at, zone, language),
+        "about_block": lambda time, height: i18n.about_block(time, height, language),
         "duration": partial(i18n.duration_words, language=language),
     }
     return {

@@ -57,6 +57,7 @@ class Facts:
     resolved_at: datetime | None = None
     scheduled_for: datetime | None = None
     scheduled_until: datetime | None = None
+    at_block: int | None = None  # the window begins at this height of the chain: its times are estimates
     cause: str = "unknown"
     attribution: str = "us"
     funds_safety: str = "unknown_checking"
@@ -86,6 +87,8 @@ class Facts:
         out: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
+            if item.name == "at_block" and value is None:
+                continue  # what was signed before there were such windows reads as it was signed
             out[item.name] = (
                 to_ms(value) if isinstance(value, datetime) else list(value) if isinstance(value, tuple) else value
             )

@@ -101,7 +101,8 @@ def _second(at: datetime) -> datetime:
 def _status(notice: NoticeView) -> str:
     if notice.status == "cancelled":
         return "CANCELLED"
-    return "TENTATIVE" if notice.is_suspected else "CONFIRMED"
+    is_estimate = notice.facts.at_block is not None and notice.status == "scheduled"
+    return "TENTATIVE" if notice.is_suspected or is_estimate else "CONFIRMED"
 
 
 def _summary(notice: NoticeView, language: str) -> str:

@@ -154,5 +154,5 @@ def facts(view: PublicView, language: str, notice: NoticeView, update: UpdateVie
         yield i18n.gettext(language, "Next update"), _moment(said.next_update_by, zone, language)
     if said.scheduled_for and said.scheduled_until:
         ends = (_moment(at, zone, language) for at in (said.scheduled_for, said.scheduled_until))
-        yield i18n.gettext(language, "Window"), " / ".join(ends)
+        yield i18n.gettext(language, "Window"), i18n.about_block(" / ".join(ends), said.at_block, language)
     yield i18n.gettext(language, "Notice number"), notice.number

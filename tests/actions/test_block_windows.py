@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
 from stage import NAMES
 
+from statuspage import i18n
 from statuspage.actions import block_windows, configured_windows, maintenance
-from statuspage.store import networks
+from statuspage.publish import calendars, entries
+from statuspage.store import networks, public
 from statuspage.store import notices as store
 from statuspage.store.schema import catalogue, delivery, runtime
+from statuspage.templating import environment
+from statuspage.web.site import context
 
 HEIGHT = 25_000_000
 WINDOW = {
@@ -160,3 +165,30 @@ def test_the_newest_evidence_of_a_chain_can_be_read(wallet, chain):
 def test_without_such_windows_nothing_waits(wallet):
     with wallet.db.read() as conn:
         assert block_windows.arrivals(conn, wallet.now()) == {}
+
+
+def test_wherever_the_time_is_said_it_is_said_to_be_an_estimate_with_its_block(wallet, chain):
+    chain(HEIGHT - 1000, seconds=1)
+    found = notice(wallet)
+    assert found.facts.at_block == HEIGHT
+    assert found.facts.to_json()["at_block"] == HEIGHT
+    assert "at_block" not in replace(found.facts, at_block=None).to_json()
+    with wallet.db.read() as conn:
+        view = public.load(conn, wallet.now())
+    seen = next(one for one in view.notices if one.kind == "maintenance")
+    said = {
+        language: [
+            context.window(seen, "Asia/Shanghai", language),
+            dict(entries.facts(view, language, seen, seen.updates[0]))[i18n.gettext(language, "Window")],
+            calendars.of_notice(view, seen, language).decode().replace("\r\n ", "").replace("\\,", ","),
+            environment(language).get_template("messages/sms.txt").render(
+                facts=found.facts, zone="Asia/Shanghai", kind="notice", event="created", brevity=0, title="T", host="h",
+                number="N-1",
+            ),
+        ]
+        for language in ("en", "zh-Hans")
+    }  # fmt: skip
+
+    assert all("about " in text and "from block 25,000,000" in text for text in said["en"]), said["en"]
+    assert all("约 " in text and "自区块 25,000,000 起" in text for text in said["zh-Hans"]), said["zh-Hans"]
+    assert all("STATUS:TENTATIVE" in said[language][2] for language in said)

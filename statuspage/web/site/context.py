@@ -167,7 +167,7 @@ def label(strip: bars.Strip, language: str) -> str:
 
 
 def window(notice: NoticeView, zone: str, language: str) -> str:
-    """24 Nov 2026 (Tue), 02:00 to 04:00 UTC+8: the planned time of a maintenance."""
+    """24 Nov 2026 (Tue), 02:00 to 04:00 UTC+8: the planned time of a maintenance; "about", where a block decides."""
     start, end = notice.facts.scheduled_for, notice.facts.scheduled_until
     if start is None:
         return ""
@@ -186,7 +186,8 @@ def window(notice: NoticeView, zone: str, language: str) -> str:
             is_year_said = there.year == start.astimezone(local).year
             last = i18n.short_day_words(there, language) if is_year_said else i18n.day_words(end, zone, language)
             until = f" – {last}{gap}{i18n.time_words(end, zone)}"  # noqa: RUF001 - a range
-    return f"{day}{i18n.time_words(start, zone)}{until} {i18n.zone_label(start, zone, language)}"
+    words = f"{day}{i18n.time_words(start, zone)}{until} {i18n.zone_label(start, zone, language)}"
+    return i18n.about_block(words, notice.facts.at_block, language)
 
 
 def days_in_words(first: date, last: date, language: str) -> str:
