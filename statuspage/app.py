@@ -127,7 +127,7 @@ def _serve_page(settings: Settings, ctx: Context, running: Running) -> Publisher
 def public_page(settings: Settings, ctx: Context) -> tuple[FastPath, Publisher]:
     """What a WSGI server serves to the public, and the publisher that keeps its files up to date."""
     site = create_public_site(settings, ctx)
-    look = f"{settings.websub_hub} {settings.report_days}"
+    look = f"{settings.websub_hub} {settings.report_days} {settings.region}"
     publisher = Publisher(ctx.db, site.wsgi_app, settings.public_dir, ctx.now, look=look)
     fast = FastPath(
         site,

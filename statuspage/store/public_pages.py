@@ -21,12 +21,14 @@ from statuspage.store.public_rows import is_published, load_notices, published
 from statuspage.store.public_views import NoticeView
 from statuspage.store.schema.catalogue import monitors
 from statuspage.store.schema.checks import check_results, hour_blocks, judgements, monitor_states
+from statuspage.store.schema.networks import chain_heads
 from statuspage.store.schema.notices import notice_components, notice_updates, notices
 
 FOUND = 50  # notices on one page of search results
 _MOST_WORDS, _BATCHES = 6, 20  # a search reads at most 1,000 notices whole; what is left is the next page's
 MOST_IN_A_YEAR = 500  # read for the statistics; more would hold up the publisher
 _SPARK_HOURS = 24
+_SAME_POLL = timedelta(seconds=1)  # a result's time is dated anew where clocks were set
 _occurred = func.coalesce(notices.c.started_at, notices.c.scheduled_for, notices.c.published_at)
 
 
@@ -112,19 +114,25 @@ class NetworkState:
 
 
 def network_states(conn: Connection, component_id: str) -> list[NetworkState]:
-    """The state of every monitor of a network, the worst first."""
+    """The state of every monitor of a network, the worst first, with its newest evidence.
+
+    That of the last poll which saw a head, also when all is well; that of the last failure where it saw none since.
+    """
     statement = (
-        select(judgements.c.cause, judgements.c.state, judgements.c.since_at, monitor_states.c.last_at, monitor_states.c.evidence)
+        select(judgements.c.cause, judgements.c.state, judgements.c.since_at, monitor_states.c.last_at, monitor_states.c.evidence,
+               chain_heads.c.at.label("polled_at"), chain_heads.c.evidence.label("polled"))
         .select_from(monitor_states.join(monitors, monitors.c.id == monitor_states.c.monitor_id)
-                     .outerjoin(judgements, judgements.c.monitor_id == monitors.c.id))
+                     .outerjoin(judgements, judgements.c.monitor_id == monitors.c.id)
+                     .outerjoin(chain_heads, chain_heads.c.monitor_id == monitors.c.id))
         .where(monitors.c.component_id == component_id, monitors.c.archived_at.is_(None))
         .order_by(monitors.c.no, monitor_states.c.region)
     )  # fmt: skip
     order = {"down": 0, "degraded": 1, "unknown": 2, "up": 3}
-    found = [
-        NetworkState(row.cause or "", row.state or "unknown", row.since_at or row.last_at, row.last_at, row.evidence or {})
-        for row in conn.execute(statement)
-    ]
+    found = []
+    for row in conn.execute(statement):
+        is_polled = row.polled_at is not None and row.polled_at >= row.last_at - _SAME_POLL
+        at, evidence = (row.polled_at, row.polled) if is_polled else (row.last_at, row.evidence)
+        found.append(NetworkState(row.cause or "", row.state or "unknown", row.since_at or row.last_at, at, evidence or {}))
     return sorted(found, key=lambda one: order.get(one.state, 2))
 
 

@@ -57,7 +57,7 @@ def register(add: Any, services: Services, charts: Charts) -> None:  # noqa: ANN
 
 
 def network(services: Services, charts: Charts, chain: str) -> Response:
-    """One network: verdict, figures of the newest unusual result, what the wallet offers there, 90 days, response times."""
+    """One network: verdict, figures of the newest result, what the wallet offers there, 90 days, response times."""
     with snapshot(services) as held:
         view = held.view
         language = reader_language(view.page)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
 from statuspage.clock import to_ms
 from statuspage.domain import rollup
 from statuspage.domain.rollup import HOUR_MS
 from statuspage.store import checks
 from statuspage.store.schema.checks import judgements, monitor_states
+from statuspage.store.schema.networks import chain_heads
 from statuspage.store.schema.runtime import meta
 from tests.builders import NOW, draft
 from tests.pages import check
@@ -155,6 +156,24 @@ def test_own_node_and_references_stand_beside_each_other_without_their_addresses
 
     assert "Own node 90 57 104 s 3 min 62% 84 ms" in check(response.text).words
     assert not [word for word in ("secret-supplier", "192.0.2.7", "4711") if word in response.text]
+
+
+@pytest.mark.parametrize(("ago_s", "shown"), [(0, "Own node 147 0 4 s"), (600, "Own node 90 57 104 s")])
+def test_the_newest_poll_is_shown_also_when_all_is_well_and_the_last_failure_where_none_saw_a_head_since(
+    networks, client, ago_s, shown
+):
+    old = {"role": "own", "ok": True, "head_height": 90, "head_age_s": 104.0}
+    new = {"role": "own", "ok": True, "head_height": 147, "head_age_s": 4.0}
+    judged(networks, "OK", "up", evidence={"tip": 147, "endpoints": [old]})
+    with networks.db.write() as conn:
+        [monitor_id] = conn.execute(select(monitor_states.c.monitor_id)).scalars()
+        at = NOW - timedelta(seconds=ago_s)
+        conn.execute(insert(chain_heads).values(
+            monitor_id=monitor_id, chain="polygon", height=147, at=at, anchor_height=1, anchor_at=at, pace_us=2_000_000,
+            evidence={"tip": 147, "endpoints": [new]},
+        ))  # fmt: skip
+
+    assert shown in page(client, "/en/networks/polygon").words
 
 
 def test_a_network_of_which_nothing_is_known_is_not_called_working(networks, client):
