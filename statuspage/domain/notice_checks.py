@@ -15,7 +15,10 @@ from statuspage.errors import InvalidInput, Words
 TITLE_MAX = 255  # Statuspage's limits, so that every client copes
 BODY_MAX = 25_000
 LINE_MAX = 500
+PASSAGE_MAX = 4_000
 LINES_MAX = 12
+_LIMITS = {"titles": TITLE_MAX, "scope": LINE_MAX, "not_affected": LINE_MAX, "funds_text": PASSAGE_MAX,
+           "funds_basis": PASSAGE_MAX, "remedy": PASSAGE_MAX}  # fmt: skip
 # Bidi overrides and invisible characters can make a notice read as something it does not say.
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 _CLAIMS = set(status.ORDER) - {status.OPERATIONAL, status.UNKNOWN}
@@ -33,12 +36,16 @@ def checked(
     draft: Draft, languages: Collection[str], component_ids: Collection[str], *, needs_body: bool = True
 ) -> Draft:
     """The draft with clean texts. Raises InvalidInput naming the first field that cannot be published, and what to change."""
+    for field, texts in (*((name, getattr(draft.facts, name)) for name in _LIMITS), ("bodies", draft.bodies)):
+        _need_bounds(field, texts, BODY_MAX)  # before each character is looked at
     facts = _clean_facts(draft.facts)
+    for field, limit in _LIMITS.items():
+        _need_bounds(field, getattr(facts, field), limit)
     bodies = {language: clean_text(body) for language, body in draft.bodies.items()}
     lifecycle.check_status(facts.kind, facts.status)
-    _need_every_language("titles", facts.titles, languages, TITLE_MAX)
+    _need_every_language("titles", facts.titles, languages)
     if needs_body:
-        _need_every_language("bodies", bodies, languages, BODY_MAX)
+        _need_every_language("bodies", bodies, languages)
     _need_known(facts, component_ids)
     _need_sane_times(facts)
     return replace(draft, facts=facts, bodies=bodies)
@@ -62,8 +69,9 @@ def _texts(texts: Text, *, one_line: bool = False) -> Text:
 def _lines(lines: Lines, field: str) -> Lines:
     out: Lines = {}
     for language, items in lines.items():
-        kept = [text for text in (clean_text(item, one_line=True) for item in items) if text]
-        if len(kept) > LINES_MAX or any(len(text) > LINE_MAX for text in kept):
+        much = any(len(item) > BODY_MAX for item in items)
+        kept = [] if much else [text for text in (clean_text(item, one_line=True) for item in items) if text]
+        if much or len(kept) > LINES_MAX or any(len(text) > LINE_MAX for text in kept):
             message = Words("at most %(lines)s lines of %(characters)s characters", lines=LINES_MAX, characters=LINE_MAX)
             raise InvalidInput(message, f"{field}.{language}")
         if kept:
@@ -71,12 +79,15 @@ def _lines(lines: Lines, field: str) -> Lines:
     return out
 
 
-def _need_every_language(field: str, texts: Mapping[str, str], languages: Collection[str], limit: int) -> None:
+def _need_every_language(field: str, texts: Mapping[str, str], languages: Collection[str]) -> None:
     for language in languages:
-        text = texts.get(language, "")
-        if not text:
+        if not texts.get(language, ""):
             message = "write it in every language of the page: readers of both are equal"
             raise InvalidInput(message, f"{field}.{language}")
+
+
+def _need_bounds(field: str, texts: Mapping[str, str], limit: int) -> None:
+    for language, text in texts.items():
         if len(text) > limit:
             message = Words("%(count)s characters; at most %(limit)s", count=len(text), limit=limit)
             raise InvalidInput(message, f"{field}.{language}")

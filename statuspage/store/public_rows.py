@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -40,6 +41,7 @@ from statuspage.store.schema.notices import log, notice_updates, notices
 from statuspage.store.types import Big, Json, UtcTime
 
 LOG = logging.getLogger(__name__)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _CHUNK = 500  # bound parameters of one IN; SQLite's limit is 32,766
 _EPOCH = from_ms(0)
 _WHOLE_DAY = Seconds(up=86_400)
@@ -59,10 +61,18 @@ def _raw_column(table: Table, name: str) -> Any:  # noqa: ANN401 - a labelled co
     return type_coerce(column, Big).label(name) if isinstance(column.type, UtcTime) else column
 
 
+def _loads(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    """JSON whose texts can be sent: half of a surrogate pair parses and fails only where a page is encoded."""
+    value = json.loads(text)
+    if _SURROGATE.search(text):
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return value
+
+
 def read_json(text: Any, kind: type, where: str) -> Any:  # noqa: ANN401 - the decoded value, of type `kind`
     """What a raw JSON column holds; an empty `kind`, and an alarm in the log, when it does not parse or is something else."""
     try:
-        value = json.loads(text)
+        value = _loads(text)
     except (TypeError, ValueError, RecursionError):
         value = None
     if isinstance(value, kind):
@@ -91,7 +101,7 @@ def _time(ms: Any) -> datetime | None:  # noqa: ANN401 - what the column holds
 
 def _facts(row: Raw, where: str) -> Facts | None:
     try:
-        facts = Facts.from_json(json.loads(row["facts"]))
+        facts = Facts.from_json(_loads(row["facts"]))
         # The fields templates walk through; a wrong shape here would fail half way through a page.
         shapes = (facts.titles, facts.components, facts.funds_text, facts.funds_basis, facts.not_affected, facts.scope,
                   facts.advice_do, facts.advice_dont, facts.remedy)  # fmt: skip
