@@ -2,6 +2,7 @@
 same file with the same headers.
 
 Each server has CPU 0 to itself in its turn, wrk has CPU 1; rounds are interleaved and ratios taken within a round.
+`python -m bench.page_rps 500 10000` does the same with 500 components and 10,000 old notices.
 """
 
 from __future__ import annotations
@@ -53,9 +54,9 @@ if __name__ == "__main__":
 """
 
 
-def run() -> dict[str, Any]:
+def run(components: int = 100, old_notices: int = 0) -> dict[str, Any]:
     """Median ratio of requests per second to nginx in the same round; `ok` is None without nginx and wrk."""
-    with wallet(100) as (_, _, folder):
+    with wallet(components, old_notices) as (_, _, folder):
         starts: dict[str, Callable[[int], list[str]]] = {"waitress": _python(folder, "waitress", _WAITRESS)}
         if _has("granian"):
             starts["granian"] = _python(folder, "granian", _GRANIAN)
@@ -144,4 +145,4 @@ def _wrk(port: int, seconds: int) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(run()))
+    print(json.dumps(run(*map(int, sys.argv[1:]))))
