@@ -31,7 +31,7 @@ from statuspage.worker.loops import Supervisor
 from statuspage.worker.main import loops
 
 ROOT = Path(__file__).resolve().parent.parent
-INTERVAL_MS, TIMEOUT_MS = 200, 500
+INTERVAL_MS, TIMEOUT_MS = 200, 1500
 
 
 class Target:

@@ -3,8 +3,8 @@
 libfaketime answers the process's questions about the time; its monotonic clocks stay real. (In Debian's version time.sleep then
 fails on Python 3.11: nothing on the way from a probe to a notice sleeps.)
 
-Bugs that were planted, and that it saw: the engine's loop, a run's deadline, the book's gaps, the checker's looks and the
-calendar timed by the wall clock; results of our own taken for late ones after a jump back.
+Bugs that were planted, and that it saw: the engine's loop, a run's start, the book's gaps and the calendar timed by the wall
+clock; results of our own taken for late ones after a jump back.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ import pytest
 from checking_process import TIMEOUT_MS, Checking
 from installation import free_ports
 
-GAP_S = 1.0
-STOPPED_S = 2.5
+GAP_S = 2.5  # well above the second after which the checker looks again, well below the stop
+STOPPED_S = 4.0
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def changes(checking, component):
 def test_a_process_that_was_stopped_says_unknown_until_it_has_seen_and_never_down(checking):
     target, wait_for = checking.target, checking.wait_for
     wait_for(checking.has_begun, 60)
-    target.delay_s = TIMEOUT_MS / 1000 * 0.6  # so that nearly always one is under way
+    target.delay_s = TIMEOUT_MS / 1000 * 0.3  # so that nearly always one is under way
     asked = len(target.asked_s)
     wait_for(lambda: len(target.asked_s) >= asked + 2)
     notices = checking.facts()["notices"]
@@ -45,10 +45,13 @@ def test_a_process_that_was_stopped_says_unknown_until_it_has_seen_and_never_dow
     time.sleep(STOPPED_S)
     checking.process.send_signal(signal.SIGCONT)
     target.delay_s = 0.0
+    wait_for(lambda: changes(checking, "balances")[before["balances"] :])
     wait_for(lambda: changes(checking, "transfers")[before["transfers"] :][-1:] == ["operational"])
 
     since = {name: changes(checking, name)[count:] for name, count in before.items()}
-    assert since == {"transfers": ["unknown", "operational"], "balances": ["unknown"], "login": []}
+    # The run that we held up says unknown, and so does the gap: once or twice, as they come.
+    assert since.pop("transfers") in (["unknown", "operational"], ["unknown", "operational"] * 2)
+    assert since == {"balances": ["unknown"], "login": []}
     assert "down" not in checking.transitions("transfers-api")
     outcomes = checking.rows(
         "SELECT outcome FROM check_results JOIN monitors ON no = monitor_no"
