@@ -1,7 +1,6 @@
 """The process is stopped for a moment (SIGSTOP) while results should have come: that is a gap of ours, and nobody's outage.
 
-Bugs that were planted, and that it saw: a loop that does not notice that it stood still, a gap that does not count, a start or
-gap that forgets what was down.
+Bugs that were planted, and that it saw: a loop that does not notice that it stood still, a gap that does not count.
 """
 
 from __future__ import annotations
