@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("statuspage", "probes", "bench")
 
-LEAVES = {"errors", "clock", "loading", "settings", "keys", "logs", "i18n", "templating", "templating_root", "scenarios", "symptoms",
-          "demo_files"}  # fmt: skip
+LEAVES = {"errors", "clock", "loading", "settings", "keys", "logs", "i18n", "templating", "templating_root", "scenarios",
+          "symptoms", "demo_files"}  # fmt: skip
 ROOTS = {"app", "wsgi", "worker.main", "__main__"}  # the composition roots may import every part: wiring is their work
 
 # part -> what of ours it may import beside itself and the leaves. A part is a folder or module of statuspage, or probes.
