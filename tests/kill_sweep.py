@@ -88,7 +88,7 @@ class Sweep:
         found = settings.load({"STATUSPAGE_DATA": self.home.environment["STATUSPAGE_DATA"]})
         self._ctx = Context(Database(found.url), keys.load(found))
 
-    def all_points(self, call: str, most: int = 9) -> int:
+    def all_points(self, call: str, most: int = 10) -> int:
         """Kill at the 1st, 2nd, 3rd … `call` of a thread until a declare reaches its end unharmed; how many kills struck."""
         began, before = time.monotonic(), self.tally.kills
         for nth in range(1, most + 1):

@@ -62,9 +62,13 @@ def test_a_start_with_a_bad_file_ends_with_the_place_of_each_mistake(tmp_path):
 
 
 def test_a_page_without_monitors_lives_by_peoples_words_and_is_not_blind(home):
-    live = home.wait_for(lambda: home.get("/live.json").json()["verdict"] == "ok" and home.get("/live.json").json())
+    def sees():
+        live = home.get("/live.json").json()
+        return live["verdict"] == "ok" and not live.get("blind")
 
-    assert not live.get("blind")
+    home.wait_for(sees)  # before its first round the publisher has given no sign of life
+
+    assert sees()
     assert "转账" in home.get("/zh-Hans/").text
 
 
