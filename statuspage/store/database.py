@@ -127,8 +127,7 @@ class Database:
     def _look_at_file(self) -> None:
         """Raise Unavailable once the SQLite file is not the one we opened: SQLite itself would go on writing into a deleted file.
 
-        It costs one stat (2 us). Another file in its place is opened by the first transaction after the last one on the old file:
-        SQLite would cut the index of the log that those still have mapped, and the system would end this process (SIGBUS).
+        It costs one stat (2 us). Another file in its place is opened anew by the next transaction.
         """
         if self._file is None:
             return
@@ -141,15 +140,8 @@ class Database:
             raise Unavailable(message) from error
         now = (found.st_dev, found.st_ino)
         if self._opened not in {None, now}:
-            if self._in_use():
-                busy = "the database file was replaced while it was in use; nothing was written, try again"
-                raise Unavailable(busy)
             self.close()
         self._opened = now
-
-    def _in_use(self) -> bool:
-        pools = (self._reader.pool, self._writer.pool)
-        return any(pool.checkedout() for pool in pools if isinstance(pool, QueuePool))
 
     def close(self) -> None:
         """Give all connections back."""
