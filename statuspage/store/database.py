@@ -125,11 +125,11 @@ class Database:
             raise
 
     def _look_at_file(self) -> None:
-        """Raise Unavailable while the SQLite file is not the one we opened: SQLite itself would go on writing into a deleted file.
+        """Raise Unavailable while the SQLite file is not the one we opened: SQLite would go on writing into a deleted file.
 
         It costs one stat (2 us). Another file in its place is never opened by this process: SQLite finds no lock of another
-        process on the index of the log (-shm), takes itself for the first, cuts it, and every connection that has it mapped dies
-        of SIGBUS; and closing that file would copy our log into it. Our own connections stay open and go on once the file is back.
+        process on the index of the log (-shm), takes itself for the first and cuts it: whoever has it mapped dies of SIGBUS.
+        Closing that file would copy our log into it. Our own connections stay open and go on once the file is back.
         """
         if self._file is None:
             return
@@ -142,7 +142,7 @@ class Database:
             raise Unavailable(message) from error
         now = (found.st_dev, found.st_ino)
         if self._opened not in {None, now}:
-            message = "another file lies in the place of the database; nothing was written, put it back, or restart to use the new one"
+            message = "another file lies in the database's place; nothing was written, put ours back, or restart to use the new one"
             raise Unavailable(message)
         self._opened = now
 
