@@ -142,7 +142,7 @@ class Database:
             raise Unavailable(message) from error
         now = (found.st_dev, found.st_ino)
         if self._opened not in {None, now}:
-            message = "another file lies in the database's place; nothing was written, put ours back, or restart to use the new one"
+            message = "another file lies in the database's place; nothing was written, put ours back, or restart to use it"
             raise Unavailable(message)
         self._opened = now
 
