@@ -142,8 +142,8 @@ class Database:
             raise Unavailable(message) from error
         now = (found.st_dev, found.st_ino)
         if self._opened not in {None, now}:
-            message = "another file lies in the database's place; nothing was written, put ours back, or restart to use it"
-            raise Unavailable(message)
+            other = "another file lies in the database's place; nothing was written, put ours back, or restart to use it"
+            raise Unavailable(other)
         self._opened = now
 
     def close(self) -> None:
