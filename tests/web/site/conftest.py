@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 from playwright.sync_api import sync_playwright
+from waitress.server import create_server
 
 from statuspage import settings
 from statuspage.web.site import Services, create_site
@@ -21,6 +24,28 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         yield chromium
         chromium.close()
+
+
+@contextmanager
+def _serving(application):
+    server = create_server(application, host="127.0.0.1", port=0, threads=4)
+
+    def run():
+        with suppress(OSError):  # its own socket, closed under its select by the end of the test
+            server.run()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.effective_port}"
+    server.close()
+    thread.join(5)
+
+
+@pytest.fixture
+def serve():
+    """A function that serves a WSGI application over HTTP until the test ends; it gives the address."""
+    with ExitStack() as servers:
+        yield lambda application: servers.enter_context(_serving(application))
 
 
 @pytest.fixture

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-import threading
-from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from sqlalchemy import insert
-from waitress.server import create_server
 
 from statuspage import app, clock, settings
 from statuspage.actions.context import Context
@@ -57,21 +54,6 @@ def site(wallet):
     return made
 
 
-@pytest.fixture
-def url(site):
-    server = create_server(site, host="127.0.0.1", port=0, threads=4)
-
-    def run():
-        with suppress(OSError):  # its own socket, closed under its select by the end of the test
-            server.run()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
-    thread.join(5)
-
-
 def paths(site, parts):
     """Every page there is, without its language."""
     rules = sorted(rule.rule.removeprefix(PREFIX) for rule in site.url_map.iter_rules()
@@ -82,7 +64,8 @@ def paths(site, parts):
 
 
 @pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("zh-Hans", "dark")])
-def test_no_page_has_a_barrier_for_assistive_technology(wallet, site, url, browser, language, scheme):
+def test_no_page_has_a_barrier_for_assistive_technology(wallet, site, serve, browser, language, scheme):
+    url = serve(site)
     public_id = wallet.notice(draft("Transfers fail", components={"transfers": "major_outage"}, started_at=wallet.now))
     wallet.status("transfers", "major_outage")
     parts = {**PARTS, "public_id": public_id, "month": wallet.now.strftime("%Y-%m")}

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert
-from waitress.server import create_server
 
 from statuspage import clock, settings
 from statuspage.clock import to_ms
@@ -38,28 +35,10 @@ def publisher(wallet, tmp_path):
     made.close()
 
 
-@contextmanager
-def answering(server):
-    """Let a server answer within the block."""
-
-    def run():
-        with suppress(OSError):  # its own socket, closed under its select by the end of the test
-            server.run()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    yield
-    server.close()
-    thread.join(5)
-
-
 @pytest.fixture
-def base(publisher, wallet, tmp_path):
+def base(publisher, wallet, serve, tmp_path):
     site = create_site(Services(wallet.db, settings.load({})))
-    server = create_server(FastPath(site, tmp_path / "public", threads=8), host="127.0.0.1", port=0, threads=8)
-
-    with answering(server):
-        yield f"http://127.0.0.1:{server.effective_port}"
+    return serve(FastPath(site, tmp_path / "public"))
 
 
 @pytest.fixture
@@ -237,21 +216,20 @@ def troubled(wallet):
     )  # fmt: skip
 
 
-def test_the_reader_learns_from_his_own_device_which_host_answers(wallet, browser, tmp_path):
-    wallet_host = create_server(lambda _environ, start: (start("200 OK", []), [b"ok"])[1], host="127.0.0.1", port=0, threads=1)
-    found = settings.load({"STATUSPAGE_BROWSER_TEST_URL": f"http://127.0.0.1:{wallet_host.effective_port}/health"})
-    page_host = create_server(create_site(Services(wallet.db, found)), host="127.0.0.1", port=0, threads=4)
-    with answering(wallet_host), answering(page_host):
-        context = browser.new_context(locale="en-GB")
-        page = context.new_page()
-        page.goto(f"http://127.0.0.1:{page_host.effective_port}/en/check/slow")
-        page.click("text=Test now")
-        page.wait_for_selector("text=Both answered: this page in", timeout=10_000)
-        page.route("**/health", lambda route: route.abort("connectionrefused"))
-        page.click("text=Test now")
+def test_the_reader_learns_from_his_own_device_which_host_answers(wallet, browser, serve):
+    wallet_host = serve(lambda _environ, start: (start("200 OK", []), [b"ok"])[1])
+    found = settings.load({"STATUSPAGE_BROWSER_TEST_URL": f"{wallet_host}/health"})
+    page_host = serve(create_site(Services(wallet.db, found)))
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    page.goto(f"{page_host}/en/check/slow")
+    page.click("text=Test now")
+    page.wait_for_selector("text=Both answered: this page in", timeout=10_000)
+    page.route("**/health", lambda route: route.abort("connectionrefused"))
+    page.click("text=Test now")
 
-        page.wait_for_selector("text=Only this page answered.", timeout=10_000)
-        context.close()
+    page.wait_for_selector("text=Only this page answered.", timeout=10_000)
+    context.close()
 
 
 def test_a_link_to_a_folded_part_unfolds_it_and_news_leave_what_is_read_alone(base, tab):

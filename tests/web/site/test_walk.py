@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-import threading
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert, text, update
-from waitress.server import create_server
 
 from statuspage import app, clock, settings
 from statuspage.actions.context import Context
@@ -94,7 +91,7 @@ def wallet(sqlite_database):
 
 
 @pytest.fixture
-def walk(wallet):
+def walk(wallet, serve):
     found = settings.load({})
     site = app.create_public_site(found, Context(wallet.db, KEYS, clock.now))
 
@@ -110,23 +107,8 @@ def walk(wallet):
         with wallet.db.read() as conn, using(Snapshot(conn, public.load(conn, clock.now())).blinded()):
             return list(site.wsgi_app(environ, start))
 
-    with serving(answer) as made.url:
-        yield made
-
-
-@contextmanager
-def serving(application):
-    server = create_server(application, host="127.0.0.1", port=0, threads=4)
-
-    def run():
-        with suppress(OSError):  # its own socket, closed under its select by the end of the test
-            server.run()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
-    thread.join(5)
+    made.url = serve(answer)
+    return made
 
 
 def peace(walk):
