@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from probes import http
-from probes.chains import antelope, aptos, bitcoin, canary, evm, rpc, solana, substrate, tron
+from probes.chains import antelope, aptos, bitcoin, canary, evm, memory, rpc, solana, substrate, tron
 from probes.chains.record import Endpoint, Record
 from probes.chains.settle import OK, Memory, Verdict, component_status_of, outcome_of
 from probes.chains.verdict import Limits, Poll, judge
@@ -214,12 +214,13 @@ def _domain(url: str) -> str:
 
 async def check(spec: ProbeSpec, run: Run) -> CheckResult:
     """All endpoints at once, within the one deadline, and the verdict over this poll and those before."""
+    family = spec.options["family"]
     if run.plan is None:
         run.plan = make_plan(spec)
+        memory.recall(family, run.plan.endpoints, spec.memory, run.at_ms)
     plan: Plan = run.plan
-    read = FAMILIES[spec.options["family"]]
+    read = FAMILIES[family]
     places = [replace(run, phases={}, evidence={}) for _ in plan.endpoints]
-    family = spec.options["family"]
     records = await asyncio.gather(
         *(_read(read, family, each, place) for each, place in zip(plan.endpoints, places, strict=True))
     )
@@ -237,7 +238,7 @@ async def check(spec: ProbeSpec, run: Run) -> CheckResult:
     run.evidence["endpoints"] = [
         _shown(record, place, detail=run.detail) for record, place in zip(records, places, strict=True)
     ]
-    return _conclude(spec, run, verdict, records)
+    return replace(_conclude(spec, run, verdict, records), memory=memory.news(family, plan.endpoints))
 
 
 async def _read(read: Reader, family: str, endpoint: Endpoint, place: Run) -> Record:

@@ -321,7 +321,7 @@ def judge(plan: Plan, request: Request, transfer: Transfer, run: Run, status: in
     days = _days_left(plan, request, transfer)
     if days is not None:
         run.evidence["certificate_days"] = round(days, 1)
-    broken = next((each for each in assertions if not each.ok), None)
+    broken = next((each for each in assertions if not each.ok), None) if assertions else None
     if broken is not None or run.detail:
         show(request, transfer, run)
         run.evidence["assertions"] = [each.to_json() for each in assertions]

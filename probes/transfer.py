@@ -86,6 +86,7 @@ class Transfer:
         self._max_body = MAX_BODY
         self._head_size = 0
         self._is_tls = False
+        self.status = 0  # of the answer, 0 for none
         self.head: list[bytes] = []
         self.body = bytearray()
         self.body_capped = False
@@ -158,13 +159,14 @@ class Transfer:
             self.refused = ip
             return int(pycurl.SOCKET_BAD)
         self.dialled = ip
-        # libcurl gets a duplicate; ours is closed in hang_up, since leaving it to the collector costs a warning's text.
+        # libcurl gets a duplicate; ours is closed in end(), since leaving it to the collector costs a warning's text.
         connection = socket.socket(address[0], address[1], address[2])
         self._sockets.append(connection)
         return connection
 
-    def hang_up(self) -> None:
-        """Close our half of the duplicated sockets."""
+    def end(self) -> None:
+        """Read the status and close our half of the duplicated sockets."""
+        self.status = self.curl.getinfo(pycurl.RESPONSE_CODE)
         for connection in self._sockets:
             connection.close()
         self._sockets.clear()
@@ -188,11 +190,6 @@ class Transfer:
             return -1
         self.body += data
         return len(data)
-
-    @property
-    def status(self) -> int:
-        """Status code of the answer, 0 for none."""
-        return int(self.curl.getinfo(pycurl.RESPONSE_CODE))
 
     def headers(self) -> dict[str, str]:
         """Header fields by lower-case name; repeated ones joined with a comma."""
@@ -267,7 +264,7 @@ class Client:
         except pycurl.error as error:
             raise TransferError(error.args[0], str(error.args[1]), transfer) from None
         finally:
-            transfer.hang_up()
+            transfer.end()
         return transfer
 
     def _multi(self, ca_file: str | None) -> Multi:

@@ -10,6 +10,7 @@ from statistics import median
 DEAR = 5.0  # times the usual price
 _HOUR_MS = 3_600_000
 _HOURS_OF_A_WEEK = 168
+WEEK_MS = _HOURS_OF_A_WEEK * _HOUR_MS
 _LEAST_HOURS = 6  # fewer tell no usual price
 _BLOCKS = 20
 _NOT_FULL = 0.79  # below what the verdict takes for full
@@ -17,11 +18,15 @@ _NOT_FULL = 0.79  # below what the verdict takes for full
 
 @dataclass(slots=True)
 class Usual:
-    """Prices of the last week, one an hour; how full the newest blocks were, one a poll; the largest limit seen."""
+    """Prices of the last week, one an hour; how full the newest blocks were, one a poll; the largest limit seen.
+
+    `has_news`: a price was added that nobody has stored yet.
+    """
 
     prices: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_HOURS_OF_A_WEEK))
     blocks: deque[float] = field(default_factory=lambda: deque(maxlen=_BLOCKS))
     most: float = 0.0
+    has_news: bool = False
 
     def dearness(self, price: float | None, at_ms: int) -> float | None:
         """How many times the week's median `price` is; None while too few hours are known, or where it mostly costs nothing."""
@@ -30,6 +35,7 @@ class Usual:
         usual = median(each for _, each in self.prices) if len(self.prices) >= _LEAST_HOURS else 0.0
         if not self.prices or abs(at_ms - self.prices[-1][0]) >= _HOUR_MS:
             self.prices.append((at_ms, price))
+            self.has_news = True
         return price / usual if usual > 0 else None
 
     def fullness(self, ratios: Sequence[float], newest: float | None) -> float | None:

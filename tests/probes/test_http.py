@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from probes import http
+from probes import expect, http
 from probes.registry import PROBES
 from probes.run import Run
 from probes.secrets_at_use import Vault
@@ -629,3 +629,14 @@ def test_all_mistakes_are_found_at_once_and_the_example_has_none():
     assert (target, options) == ("https://api.wallet.example/login/health", {})
     assert http.validate("https://api.wallet.example/transfers/health", good) == []
     assert http.validate("${env:ANYTHING}", {}) == []
+
+
+def test_patterns_that_are_too_much_together_are_asked_one_by_one(serve, answer):
+    server = serve(answer(b"x" * 200 + b"abcdefghij"))
+    greedy = [rf"\pL{{40}}{letter}" for letter in "abcdefghij"]
+
+    fits = probe(server.url, {"expect": {"body_matches": greedy}})
+    misses = probe(server.url, {"expect": {"body_matches": [*greedy, "k{3}"]}})
+
+    assert expect.compile_expectation({"body_matches": greedy}).patterns_together is None
+    assert (fits.outcome, misses.outcome, misses.message[:20]) == ("up", "down", "body matches 'k{3}':")
