@@ -1,10 +1,12 @@
 """Check results: raw rows for days, hour blocks for months, daily uptime for ever. Readers, and the writers that actions use.
 
-Raw rows are written with the driver's own executemany: Core's would cost more than the row.
+Raw rows are written by one statement for a batch: Core's insert of many would cost more than the rows, and the driver's
+executemany lets go of the interpreter at each row, where the prober beside it is waiting.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -38,9 +40,16 @@ Observed = tuple[int, int, str, str, float]  # monitor number, at_ms, region, ou
 Raw = tuple[int, rollup.Row]  # region number, row
 
 _LARGEST = 2**31 - 1
-_INSERT = (
+# One parameter: a JSON array of rows. "WHERE true" keeps SQLite from reading ON CONFLICT as a join's ON.
+_INSERT_ALL = (
     "INSERT INTO check_results (monitor_no, at_ms, region_no, outcome, latency_ms)"
-    " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),"
+    " json_extract(value, '$[3]'), json_extract(value, '$[4]') FROM json_each(?) WHERE true"
+    " ON CONFLICT DO NOTHING"
+)
+_INSERT_EACH = (
+    "INSERT INTO check_results (monitor_no, at_ms, region_no, outcome, latency_ms)"
+    " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
 )
 _BLOCK = [hour_blocks.c[field.name] for field in fields(Block)]
 _DAY = [daily_uptime.c[f"{field.name}_s"] for field in fields(Seconds)]
@@ -74,7 +83,10 @@ def insert_results(conn: Connection, rows: Sequence[Observed]) -> None:
     except KeyError as error:
         message = f"outcome must be one of {', '.join(OUTCOME_NO)}, not {error}"
         raise InvalidInput(message, "outcome") from None
-    conn.exec_driver_sql(_INSERT if conn.dialect.name == "sqlite" else _INSERT.replace("?", "%s"), values)
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql(_INSERT_ALL, (json.dumps(values),))
+    else:
+        conn.exec_driver_sql(_INSERT_EACH, values)
     done = mark(conn, HOURS)
     if done is not None and min(row[1] for row in rows) < done * HOUR_MS:
         _note_late(conn, [(no, at_ms // HOUR_MS) for no, at_ms, *_ in values if at_ms < done * HOUR_MS])
