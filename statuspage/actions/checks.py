@@ -55,6 +55,7 @@ class _Round:
     turns: list[_Turn] = field(default_factory=list)
     moved: dict[str, list[_Turn]] = field(default_factory=dict)  # by monitor: what may change its judgement
     chains: dict[str, networks.Seen] = field(default_factory=dict)  # by monitor: how high its chain is
+    memories: dict[str, dict[str, Any]] = field(default_factory=dict)  # by monitor: what its probe must find again
 
 
 def begin(ctx: Context, clock_s: Callable[[], float] = running_s) -> Book:
@@ -152,6 +153,8 @@ def record(
             continue
         if monitor.kind == _CHAIN:
             _note_head(this, monitor, result)
+            if result.memory is not None:
+                this.memories[monitor.id] = result.memory
         this.rows.append((monitor.no, result.at_ms, result.region, result.outcome, result.duration_ms))
         if this.now_ms - result.at_ms < book.silent_after_s[monitor.id] * 1000 and monitor.is_watched_from(
             result.region
@@ -166,6 +169,7 @@ def record(
         check_store.insert_results(conn, this.rows)
         agents.delete_batches(conn, arrived)
         networks.note(conn, this.chains.values())
+        networks.remember(conn, this.memories)
         check_store.save_states(
             conn,
             [state_row(turn.result.monitor_id, turn.result.region, turn.state, turn.result) for turn in this.turns],

@@ -14,6 +14,7 @@ from statuspage.store.schema.checks import judgements, monitor_states
 from statuspage.store.schema.delivery import subscriptions
 from statuspage.store.schema.runtime import meta, run_requests
 
+PROBE_MEMORY = "probe_memory:"  # and the monitor's id: a meta row that is no setting
 TABLES: dict[str, Table] = {"groups": component_groups, "components": components, "monitors": monitors}
 
 
@@ -27,7 +28,8 @@ def stored(conn: Connection) -> Stored:
     for row in rows["monitors"].values():
         if row["source"] != "file" and not row["archived"]:
             in_use.setdefault(row["component_id"], []).append(row["id"])
-    settings = {row.name: row.value for row in conn.execute(select(meta.c.name, meta.c.value))}
+    of_page = ~meta.c.name.startswith(PROBE_MEMORY, autoescape=True)
+    settings = {row.name: row.value for row in conn.execute(select(meta.c.name, meta.c.value).where(of_page))}
     return Stored(rows, settings, in_use)
 
 
@@ -85,6 +87,7 @@ def rename(conn: Connection, noun: str, old: str, new: str) -> None:
     if noun == "monitors":
         conn.execute(update(monitors).where(monitors.c.depends_on == old).values(depends_on=new))
         conn.execute(update(run_requests).where(run_requests.c.monitor_id == old).values(monitor_id=new))
+        conn.execute(update(meta).where(meta.c.name == f"{PROBE_MEMORY}{old}").values(name=f"{PROBE_MEMORY}{new}"))
     if noun == "components":
         _rename_in_subscriptions(conn, old, new)
     conn.execute(table.delete().where(table.c.id == old))

@@ -1,8 +1,8 @@
-"""Heads of chains as the chain monitors saw them last, and notices that wait for a block."""
+"""Heads of chains as the chain monitors saw them last, what their probes must not forget, and notices that wait for a block."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,9 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from statuspage.domain import pace
 from statuspage.domain.pace import Head
+from statuspage.store import configuration
 from statuspage.store.schema.networks import chain_heads, notice_blocks
+from statuspage.store.schema.runtime import meta
 
 _HEAD = [each.name for each in fields(Head)]
 
@@ -69,6 +71,20 @@ def latest(conn: Connection, monitor_ids: Iterable[str]) -> dict[str, dict[str, 
     """The newest evidence by monitor: `state`, `path`, `tip`, `interval_s`, and `endpoints` with head, age, fee and finality."""
     statement = select(chain_heads.c.monitor_id, chain_heads.c.evidence)
     return {row[0]: row[1] for row in conn.execute(statement.where(chain_heads.c.monitor_id.in_(list(monitor_ids))))}
+
+
+def remember(conn: Connection, memories: Mapping[str, dict[str, Any]]) -> None:
+    """Keep what the probes of these monitors must find again after a restart: some kB each, once an hour."""
+    for monitor_id, memory in memories.items():
+        configuration.save_setting(conn, f"{configuration.PROBE_MEMORY}{monitor_id}", memory)
+
+
+def remembered(conn: Connection) -> dict[str, dict[str, Any]]:
+    """What is kept, by monitor."""
+    rows = conn.execute(
+        select(meta.c.name, meta.c.value).where(meta.c.name.startswith(configuration.PROBE_MEMORY, autoescape=True))
+    )
+    return {row.name.removeprefix(configuration.PROBE_MEMORY): row.value for row in rows if isinstance(row.value, dict)}
 
 
 def await_block(conn: Connection, awaited: Awaited) -> None:

@@ -6,8 +6,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from probes.result import CheckResult
 from probes.spec import ProbeSpec
@@ -17,7 +17,7 @@ from statuspage.actions.context import Context
 from statuspage.actions.specs import spec_of
 from statuspage.errors import Conflict, Unavailable
 from statuspage.store import monitors as store
-from statuspage.store import notices, pages
+from statuspage.store import networks, notices, pages
 from statuspage.store.monitors import Monitor
 from statuspage.worker.arrivals import Arrivals
 from statuspage.worker.election import Election
@@ -55,9 +55,13 @@ class EngineLike(Protocol):
 EngineFactory = Callable[[list[ProbeSpec], Callable[[list[CheckResult]], None], list[str]], EngineLike]
 
 
-def _specs(monitors: dict[str, Monitor]) -> list[ProbeSpec]:
-    """What this server's engine runs: what is to be watched from here. Heartbeats are told, they do not ask."""
-    return [spec_of(item) for item in monitors.values() if item.kind != HEARTBEAT and item.is_watched_from(LOCAL)]
+def _specs(monitors: dict[str, Monitor], remembered: Mapping[str, Mapping[str, Any]]) -> list[ProbeSpec]:
+    """What this server's engine runs: what is to be watched from here, with what its probes must not forget.
+
+    Heartbeats are told, they do not ask.
+    """
+    here = [item for item in monitors.values() if item.kind != HEARTBEAT and item.is_watched_from(LOCAL)]
+    return [spec_of(item, remembered.get(item.id)) for item in here]
 
 
 class Checker:
@@ -81,8 +85,8 @@ class Checker:
 
     def _lead(self, stop: threading.Event) -> None:
         book = checks.begin(self._ctx)
-        seen_change, self_test = self._configuration()
-        engine = self._make_engine(_specs(book.monitors), self._take, self_test)
+        seen_change, self_test, remembered = self._configuration()
+        engine = self._make_engine(_specs(book.monitors, remembered), self._take, self_test)
         heartbeats = Heartbeats(self._ctx, book.monitors.values())
         engine.start()
         reload_at = time.monotonic() + RELOAD_S
@@ -139,9 +143,10 @@ class Checker:
             self._arrived.set()
         return True
 
-    def _configuration(self) -> tuple[int, list[str]]:
+    def _configuration(self) -> tuple[int, list[str], dict[str, dict[str, Any]]]:
         with self._ctx.db.read() as conn:
-            return notices.last_change(conn), list(pages.load_meta(conn, "defaults", {}).get("self_test", []))
+            self_test = list(pages.load_meta(conn, "defaults", {}).get("self_test", []))
+            return notices.last_change(conn), self_test, networks.remembered(conn)
 
     def _reload(self, book: Book, engine: EngineLike, heartbeats: Heartbeats, seen_change: int) -> int:
         """Take over a new configuration, and serve 'run now' requests."""
@@ -150,10 +155,11 @@ class Checker:
                 newest, reconfigured = notices.changes_since(conn, seen_change)
                 requests = store.open_run_requests(conn)
                 monitors = store.active(conn) if reconfigured else None
+                remembered = networks.remembered(conn) if reconfigured else {}
         except Unavailable:
             return seen_change
         if monitors is not None and monitors != book.monitors:
-            engine.replace(_specs(monitors))
+            engine.replace(_specs(monitors, remembered))
             heartbeats.load(monitors.values())
             try:
                 checks.configure(self._ctx, book, monitors)
