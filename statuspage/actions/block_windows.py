@@ -54,7 +54,8 @@ def announce(ctx: Context, window: dict[str, Any], within: timedelta) -> bool:
         facts = Facts(
             "maintenance", "scheduled", titles, impact="maintenance",
             components=dict.fromkeys(window["components"], status.MAINTENANCE), scheduled_for=starts_at,
-            scheduled_until=ends_at, at_block=block["height"], cause="planned_upgrade", funds_safety="unaffected_verified",
+            scheduled_until=ends_at, at_block=block["height"], at_network=block["chain"], cause="planned_upgrade",
+            funds_safety="unaffected_verified",
         )  # fmt: skip
         bodies = _bodies(facts, block["chain"], block["height"], page)
         ahead = tuple(each for each in window.get("remind_before_s", ()) if each < (starts_at - now).total_seconds())

@@ -150,7 +150,7 @@ def _extra(message: Message, facts: Facts) -> dict[str, Any]:
         "started_at": iso(facts.started_at) if facts.started_at else None,
         "funds": {"safety": facts.funds_safety, "text": facts.funds_text, "basis": facts.funds_basis},
         "eta": {"at": iso(facts.eta_at) if facts.eta_at else None, "confidence": facts.eta_confidence},
-        "next_update_by": iso(facts.next_update_by) if facts.next_update_by else None,
+        "next_update_by": iso(facts.next_update_by) if facts.next_update_by else None, "at_block": facts.awaited_block,
         "cause": facts.cause, "attribution": facts.attribution, "titles": facts.titles, "bodies": payload["bodies"],
         "component_ids": list(payload["components"]), "monitors": list(payload.get("monitors") or []),
         "url": f"{payload['page']['url']}/incidents/{payload['public_id']}",

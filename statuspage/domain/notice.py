@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
-from statuspage.clock import from_ms, to_ms
+from statuspage.clock import from_ms, iso, to_ms
 
 Text = dict[str, str]
 Lines = dict[str, list[str]]
@@ -58,6 +58,7 @@ class Facts:
     scheduled_for: datetime | None = None
     scheduled_until: datetime | None = None
     at_block: int | None = None  # the window begins at this height of the chain: its times are estimates
+    at_network: str = ""  # whose block that is
     cause: str = "unknown"
     attribution: str = "us"
     funds_safety: str = "unknown_checking"
@@ -82,12 +83,20 @@ class Facts:
         """Opened by a machine and not confirmed by a person. Advisories and maintenance always come from a person."""
         return self.confirmed_at is None
 
+    @property
+    def awaited_block(self) -> dict[str, Any] | None:
+        """For machines: the block at which the window begins, and when it is expected; None where the clock decides."""
+        if self.at_block is None:
+            return None
+        expected = iso(self.scheduled_for) if self.scheduled_for else None
+        return {"network": self.at_network or None, "height": self.at_block, "estimated_at": expected}
+
     def to_json(self) -> dict[str, Any]:
         """JSON form without floats: times are integer milliseconds under their own names."""
         out: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name == "at_block" and value is None:
+            if item.name in ("at_block", "at_network") and not value:
                 continue  # what was signed before there were such windows reads as it was signed
             out[item.name] = (
                 to_ms(value) if isinstance(value, datetime) else list(value) if isinstance(value, tuple) else value

@@ -172,6 +172,7 @@ def facts(notice: NoticeView) -> Json:
         "advice": {"do": said.advice_do, "dont": said.advice_dont}, "not_affected": said.not_affected, "scope": said.scope,
         "remedy": said.remedy, "cause": said.cause, "attribution": said.attribution, "symptoms": list(said.symptoms),
         "versions": {"affected": said.affected_versions, "fixed": said.fixed_versions}, "components": said.components,
+        "at_block": said.awaited_block,
         "signature": _signature(notice.updates[0]) if notice.updates else None,
     }  # fmt: skip
 

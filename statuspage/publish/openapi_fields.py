@@ -123,6 +123,7 @@ attribution | text | Where the cause lies: us, chain, supplier, partner
 symptoms | [text] | Symptoms it explains
 versions | Versions | App versions it is about
 components | {{text}} | Component id to the status this notice claims for it
+at_block | AtBlock? | Of a maintenance that begins at a block of a network: which; its times are estimates
 signature | Signature? | Of the newest update
 """,
     "Funds": f"""
@@ -141,6 +142,11 @@ dont | lines | What not to do, by language
     "Versions": """
 affected | text | Affected app versions, as written
 fixed | text | Version that mends it
+""",
+    "AtBlock": """
+network | text? | Whose block, as in /networks/
+height | int | Its height
+estimated_at | time? | When it is expected, as in scheduled_for; moves as the network's pace does
 """,
     "About": f"""
 verdict | words({_VERDICT}) | How things stand, in one word

@@ -11,7 +11,10 @@ from stage import NAMES
 
 from statuspage import i18n
 from statuspage.actions import block_windows, configured_windows, maintenance
-from statuspage.publish import calendars, entries
+from statuspage.channels import webhook
+from statuspage.channels.message import Message
+from statuspage.clock import iso
+from statuspage.publish import api, calendars, entries
 from statuspage.store import networks, public
 from statuspage.store import notices as store
 from statuspage.store.schema import catalogue, delivery, runtime
@@ -165,6 +168,23 @@ def test_the_newest_evidence_of_a_chain_can_be_read(wallet, chain):
 def test_without_such_windows_nothing_waits(wallet):
     with wallet.db.read() as conn:
         assert block_windows.arrivals(conn, wallet.now()) == {}
+
+
+def test_machines_are_told_which_block_of_which_network_and_when_it_is_expected(wallet, chain):
+    chain(HEIGHT - 1000, seconds=1)
+    found = notice(wallet)
+    with wallet.db.read() as conn:
+        view = public.load(conn, wallet.now())
+        [payload] = [row[0] for row in conn.execute(select(delivery.outbox.c.payload)) if row[0]["kind"] == "maintenance"]
+    told = Message(key="k", kind="notice_update", channel="webhook", audience="public", language="en", payload=payload, urgency=1,
+                   created_at=wallet.now(), expires_at=wallet.now(), manage_url="")  # fmt: skip
+
+    seen = next(one for one in view.notices if one.kind == "maintenance")
+    expected = {"network": "ethereum", "height": HEIGHT, "estimated_at": iso(found.scheduled_for)}
+    assert api.incident(view, seen)["x_wallet"]["at_block"] == expected
+    assert webhook.body(told, wallet.now())["x_wallet"]["at_block"] == expected
+    assert found.facts.to_json()["at_network"] == "ethereum"
+    assert "at_network" not in replace(found.facts, at_block=None, at_network="").to_json()
 
 
 def test_wherever_the_time_is_said_it_is_said_to_be_an_estimate_with_its_block(wallet, chain):

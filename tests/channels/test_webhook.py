@@ -1,5 +1,6 @@
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,6 +8,7 @@ import standardwebhooks
 
 from statuspage.channels import webhook
 from statuspage.domain import address
+from statuspage.domain.notice import Facts
 from statuspage.errors import InvalidInput, Permanent, Transient
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
@@ -33,6 +35,22 @@ def test_what_is_received_verifies_with_the_standard_package_and_reads_as_status
     assert body["meta"]["unsubscribe"].startswith("https://status.wallet.example/")
     assert body["x_wallet"]["suspected"] is False
     assert body["x_wallet"]["titles"]["zh-Hans"] == "部分转账失败"
+
+
+def test_a_maintenance_that_waits_for_a_block_names_it(message):
+    begins_at = datetime(2026, 11, 24, 6, tzinfo=UTC)
+    planned = Facts("maintenance", "scheduled", {"en": "Network upgrade"}, scheduled_for=begins_at)
+    for_block = replace(planned, at_block=25_000_000, at_network="ethereum")
+
+    waiting, timed = (
+        webhook.body(message(extra={"facts": facts.to_json()}), begins_at) for facts in (for_block, planned)
+    )
+
+    expected = {"network": "ethereum", "height": 25_000_000, "estimated_at": "2026-11-24T06:00:00.000Z"}
+    assert waiting["x_wallet"]["at_block"] == expected
+    assert waiting["incident"]["scheduled_for"] == expected["estimated_at"]
+    assert timed["x_wallet"]["at_block"] is None
+    assert list(waiting["incident"]) == list(timed["incident"])
 
 
 def test_a_changed_body_does_not_verify(peer, services, message):

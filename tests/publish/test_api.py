@@ -119,6 +119,23 @@ def test_maintenance_is_a_world_of_its_own(wallet):
     assert upcoming[0]["started_at"] == upcoming[0]["created_at"]
 
 
+def test_a_maintenance_that_waits_for_a_block_names_it_and_everything_else_does_not(wallet):
+    begins_at = NOW + timedelta(days=2)
+    planned = {"kind": "maintenance", "status": "scheduled", "impact": "maintenance", "scheduled_for": begins_at}
+    wallet.notice(draft(**planned, at_block=25_000_000, at_network="ethereum"))
+    wallet.notice(draft(**planned))
+    wallet.notice(draft())
+    view = view_of(wallet)
+
+    found = [api.incident(view, notice) for notice in view.notices]
+
+    block = {"network": "ethereum", "height": 25_000_000, "estimated_at": "2026-11-24T05:42:00.000Z"}
+    assert sorted((str(one["x_wallet"]["at_block"]) for one in found), key=len) == ["None", "None", str(block)]
+    [waiting] = [one for one in found if one["x_wallet"]["at_block"]]
+    assert waiting["scheduled_for"] == block["estimated_at"]
+    assert list(waiting) == [*INCIDENT, "scheduled_for", "scheduled_until", "x_wallet"]
+
+
 def test_incidents_and_maintenances_hold_fifty_each(wallet):
     for number in range(55):
         wallet.notice(draft(f"Notice {number}"), at=NOW - timedelta(hours=number))
