@@ -12,6 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from datetime import timedelta
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,24 @@ def test_nginx_sends_the_headers_and_types_that_the_program_sends(program, nginx
     for path in ("/en/check", "/check/slow"):
         asked = dict(security(path, hsts=False, may_ask="https://api.wallet.example/health"))
         assert ask(nginx, path).headers[names[0]] == asked[names[0]], path
+
+
+def test_nginx_calls_a_file_unchanged_by_its_tag_alone_and_never_takes_a_page_for_its_twin(program, nginx):
+    style = re.search(r'/static/site-[^"]+', ask(nginx, "/en/").text)[0]
+    paths = ("/en/", "/", "/live.json", "/api/v2/summary.json", "/history.atom", "/en/feed.json", "/calendar.ics", style)
+    first = {path: ask(nginx, path) for path in paths}
+    assert [path for path, answer in first.items() if "Last-Modified" in answer.headers] == []
+    tags = {path: {"Accept-Language": "en", "If-None-Match": answer.headers["ETag"]} for path, answer in first.items()}
+
+    known = {path: ask(nginx, path, headers=tags[path]) for path in paths}
+    later = {"If-Modified-Since": formatdate(time.time() + 60, usegmt=True)}
+    dated = {path: ask(nginx, path, headers=later).status_code for path in paths}
+
+    assert {(path, answer.status_code, answer.text) for path, answer in known.items()} == {(path, 304, "") for path in paths}
+    assert dated == dict.fromkeys(paths, 200)
+    program.seconds_later(91)
+    assert "We cannot see at the moment." in ask(nginx, "/en/", headers=tags["/en/"]).text
+    assert ask(nginx, "/live.json", headers=tags["/live.json"]).json()["blind"] is True
 
 
 def test_caddy_serves_blind_twins_while_the_program_is_gone_and_recovers(program, tmp_path, free_port):
