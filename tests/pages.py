@@ -13,6 +13,7 @@ class Checker(HTMLParser):
     def __init__(self):
         super().__init__()
         self.stack, self.ids, self.tags, self.texts, self.links = [], [], [], [], []
+        self.language, self.icon, self.title, self.main = "", "", "", ""  # `main`: the words of the page's own part
 
     def handle_starttag(self, tag, attrs):
         given_ = dict(attrs)
@@ -20,6 +21,10 @@ class Checker(HTMLParser):
         assert tag != "script" or given_.get("src"), "inline script"
         assert tag != "style", "inline style"
         self.tags.append(tag)
+        if tag == "html":
+            self.language = given_.get("lang") or ""
+        if given_.get("rel") == "icon":
+            self.icon = given_["href"]
         if "id" in given_:
             assert given_["id"] not in self.ids, given_["id"]
             self.ids.append(given_["id"])
@@ -43,6 +48,10 @@ class Checker(HTMLParser):
 
     def handle_data(self, data):
         self.texts.append(data)
+        if self.stack[-1:] == ["title"] and "svg" not in self.stack:
+            self.title += data
+        if "main" in self.stack:
+            self.main += data
 
     @property
     def words(self):
