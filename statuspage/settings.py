@@ -56,6 +56,11 @@ def _probe_address(raw: str) -> str:
 LOCAL = "local"  # what this server's own region is called in wallet.yaml and in the data, whatever name it is shown by
 
 
+def shown_region(region: str, own: str) -> str:
+    """The name people read for a region of the data. `own`: what this server's region is called (STATUSPAGE_REGION)."""
+    return own if region == LOCAL else region
+
+
 def _region_name(raw: str) -> str:
     """Any language's word for a place; it is shown, in tables and in lists."""
     if not re.fullmatch(r"[^\W_][\w .-]{0,39}", raw):

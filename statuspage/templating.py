@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 import nh3
 from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.bccache import Bucket
+from jinja2.runtime import Context
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
 from statuspage import i18n
+from statuspage.settings import LOCAL, shown_region
 from statuspage.templating_root import root
 
 _TAGS = {"p", "a", "em", "strong", "ul", "ol", "li", "code", "pre", "br", "blockquote"}
@@ -69,10 +71,18 @@ def filters(language: str) -> dict[str, Any]:
     }
     return {
         "markdown": markdown,
+        "region": _region,
         "clock": i18n.time_words,
         "iso": lambda at: at.isoformat(timespec="seconds").replace("+00:00", "Z"),
         **{name: _never_folded(words) for name, words in bound.items()},
     }
+
+
+@pass_context
+def _region(context: Context, region: str) -> str:
+    """A region's name; '' for the server's own where it was given none. Templates that use it are given `own_region`."""
+    name = shown_region(region, context["own_region"])
+    return "" if name == LOCAL else name
 
 
 def _never_folded(words: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ from statuspage.clock import to_ms
 from statuspage.domain import rollup
 from statuspage.domain.agents import Boot
 from statuspage.domain.rollup import HOUR_MS
+from statuspage.settings import LOCAL
 from statuspage.store import checks as check_store
 from statuspage.store.schema.catalogue import monitors
 from statuspage.store.schema.checks import check_results, hour_blocks, monitor_states
@@ -143,6 +144,11 @@ class RegionView:
     mean_ms: float | None
 
     @property
+    def is_own(self) -> bool:
+        """Whether the page's own server looks from there."""
+        return self.name == LOCAL
+
+    @property
     def percent(self) -> int | None:
         """Checks that found it working, in hundredths of a percent of those that could tell, floored; None when none could."""
         return self.good * 10_000 // self.checks if self.checks else None
@@ -160,7 +166,7 @@ def regions_of(conn: Connection, component_id: str, now: datetime) -> list[Regio
     ).all()
     totals = _day_of(conn, {row.no for row in rows}, now) if len({row.region for row in rows}) > 1 else {}
     found = []
-    for name in sorted({row.region for row in rows}, key=lambda each: (each != "local", each)):
+    for name in sorted({row.region for row in rows}, key=lambda each: (each != LOCAL, each)):
         here = [row for row in rows if row.region == name]
         checks, good, sum_ms = totals.get(name, (0, 0, 0))
         found.append(RegionView(

@@ -127,6 +127,20 @@ def test_a_region_without_the_task_has_no_vote_but_its_results_are_kept(wallet, 
         assert {row.region for row in conn.execute(select(monitor_states.c.region))} == {"hk", "sg"}
 
 
+def test_that_a_region_is_silent_is_told_in_words_without_its_name(wallet, clock):
+    """What a region is called is known where it is shown; these words go to the on-call and into webhooks as they are."""
+    probe = spread(wallet, clock)
+    probe.sees("down", "transfers-api", times=3, region="hk")
+
+    for _ in range(12):  # the two that say up fall silent: the one that is left decides
+        probe.ticks(seconds=9)
+        probe.sees("down", "transfers-api", region="hk")
+
+    with wallet.db.read() as conn:
+        told = [one for (payload,) in conn.execute(select(delivery.outbox.c.payload)) for one in payload["monitors"]]
+    assert {one["message"] for one in told} == {"silent: 2 of 3 regions"}
+
+
 def test_a_silent_region_has_no_vote_and_its_silence_opens_nothing(wallet, clock):
     probe = spread(wallet, clock)
     probe.sees("down", "transfers-api", times=3, region="hk")

@@ -13,6 +13,7 @@ from statuspage.actions import pings, runs
 from statuspage.actions.context import ROLES
 from statuspage.clock import from_ms
 from statuspage.errors import NotFound, Words
+from statuspage.settings import LOCAL, shown_region
 from statuspage.store import console
 from statuspage.store import pings as signals
 from statuspage.web.console.respond import actor, go, page, render, services
@@ -45,10 +46,17 @@ def show(monitor_id: str) -> BaseResponse:
     for result in results:
         result["at"] = from_ms(result["at_ms"])
         result["clock"] = result["at"].astimezone(ZoneInfo(page().time_zone)).strftime("%H:%M:%S")
+    own = services().settings.region
+    asked = [{**run, "result": _shown(run["result"], own)} for run in runs_asked]
     # Seconds until the page looks again by itself: only while an answer is awaited.
     refresh = 2 if any(run["done_at"] is None for run in runs_asked) else None
-    return render("monitor.html", watches=found, results=results, runs=runs_asked, transitions=transitions,
+    return render("monitor.html", watches=found, results=results, runs=asked, transitions=transitions,
                   notice_id=notice_id, refresh=refresh, heard=heard)  # fmt: skip
+
+
+def _shown(result: dict[str, Any] | None, own_region: str) -> dict[str, Any] | None:
+    """A run's result as it is shown whole: with the region's name that people know."""
+    return result and {**result, "region": shown_region(str(result.get("region", LOCAL)), own_region)}
 
 
 def _heard(connection: Connection, monitor_id: str) -> dict[str, Any]:
