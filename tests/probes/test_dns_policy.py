@@ -81,7 +81,7 @@ def test_a_zone_whose_servers_fail_is_down_while_the_resolver_reaches_others(sys
     getattr(system, state).add("api.wallet.test")
     target, options = KINDS[kind]
 
-    result = probe(kind, target, options, timeout_s=0.8)
+    result = probe(kind, target, options, timeout_s=1.6)
 
     assert result.outcome == "down", result.message
     assert result.error_class in ("dns", "timeout")

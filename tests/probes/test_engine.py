@@ -390,7 +390,7 @@ def test_a_cut_of_our_network_opens_nothing_and_its_end_is_seen(serve, answer, r
         server.answer = lambda connection, behave=behave: time.sleep(9) if cut.is_set() else behave(connection)
 
     _, watch = run_engine(
-        [spec(f"m{n}", server.url, timeout_s=0.4) for n, server in enumerate(servers)],
+        [spec(f"m{n}", server.url, timeout_s=0.8) for n, server in enumerate(servers)],
         self_test=[reference.url],
         allow_networks=LOCAL,
     )
