@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from sqlalchemy import insert
 
+from bench import _past
 from statuspage import settings
 from statuspage.clock import to_ms
 from statuspage.domain import rollup
@@ -19,26 +23,52 @@ from statuspage.store.database import Database
 from statuspage.store.schema import metadata
 from statuspage.store.schema.runtime import meta
 from statuspage.web.site import Services, create_site
-from tests.builders import NOW, Wallet, draft
+from tests.builders import KEYS, NOW, ZONE, Wallet
 from tests.stage import add_monitor
 
 NETWORKS = 10
+YEARS = 5  # of daily uptime, over which old notices are spread evenly
+
+
+@dataclass
+class Built:
+    """A wallet whose page is on disk. `folder`: of published files; `asked`: paths rendered since it was last emptied.
+
+    `first_s`, `first_files`: what the first publication, which makes everything, took and wrote.
+    """
+
+    wallet: Wallet
+    publisher: Publisher
+    folder: Path
+    asked: set[str]
+    first_s: float
+    first_files: int
 
 
 @contextmanager
-def wallet(components: int, old_notices: int = 0) -> Iterator[tuple[Wallet, Publisher, Path]]:
-    """(wallet, publisher, folder of published files): `components` in five groups over 90 days, one open notice."""
+def wallet(components: int, old_notices: int = 0) -> Iterator[Built]:
+    """`components` in five groups over five years, `old_notices` spread over them, one open notice; published."""
     with TemporaryDirectory(prefix="statuspage-bench-") as name:
         folder = Path(name)
         db = Database(f"sqlite:///{folder}/bench.db")
         with db.write() as conn:
             metadata.create_all(conn)
         made = _fill(Wallet(db), components, old_notices)
-        publisher = Publisher(db, create_site(Services(db, settings.load({}), lambda: NOW)), folder / "public", lambda: NOW)
+        site, asked = create_site(Services(db, settings.load({}), lambda: NOW)), set[str]()
+
+        def counting(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:  # noqa: ANN401 - WSGI's
+            asked.add(environ["PATH_INFO"])
+            return site(environ, start_response)
+
+        publisher = Publisher(db, counting, folder / "public", lambda: NOW)
         try:
-            while publisher.run_once().pending:
-                pass
-            yield made, publisher, folder / "public"
+            began, written = time.monotonic(), 0
+            while True:
+                counts = publisher.run_once()
+                written += counts.written
+                if not counts.pending:
+                    break
+            yield Built(made, publisher, folder / "public", asked, time.monotonic() - began, written)
         finally:
             publisher.close()
             db.close()
@@ -71,14 +101,11 @@ def _fill(made: Wallet, components: int, old_notices: int) -> Wallet:
             made.bad_day(f"function_{number}", number * 37 * step % 90, **{kind: 100 + number * 397})
     _watch(made, components)
     made.beat(NOW - timedelta(seconds=3))
-    for number in range(old_notices):
-        began_at = NOW - timedelta(days=3 * number + 1)
-        key = f"function_{number % components}"
-        made.notice(
-            draft(f"Old notice {number}", status="resolved", components={key: "operational"}, started_at=began_at,
-                  resolved_at=began_at + timedelta(hours=1)),
-            at=began_at,
-        )  # fmt: skip
+    with made.db.write() as conn:
+        quarter = NOW.astimezone(ZONE).date() - timedelta(days=89)
+        _past.add_years(conn, quarter.isoformat(), YEARS)
+        names = [f"function_{number}" for number in range(components)]
+        _past.add_notices(conn, KEYS, names, old_notices, NOW - timedelta(hours=2), timedelta(days=365 * YEARS))
     claims = {"function_1": "partial_outage"}
     made.scenario("transfers-failing", steps=2, began_at=NOW - timedelta(minutes=24), components_map=claims)
     made.status("function_1", "partial_outage")

@@ -2,7 +2,7 @@
 same file with the same headers.
 
 Each server has CPU 0 to itself in its turn, wrk has CPU 1; rounds are interleaved and ratios taken within a round.
-`python -m bench.page_rps 500 10000` does the same with 500 components and 10,000 old notices.
+`python -m bench.page_rps 500 10000` does the same with 500 components and 10,000 old notices over five years.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ if __name__ == "__main__":
 
 def run(components: int = 100, old_notices: int = 0) -> dict[str, Any]:
     """Median ratio of requests per second to nginx in the same round; `ok` is None without nginx and wrk."""
-    with wallet(components, old_notices) as (_, _, folder):
+    with wallet(components, old_notices) as built:
+        folder = built.folder
         starts: dict[str, Callable[[int], list[str]]] = {"waitress": _python(folder, "waitress", _WAITRESS)}
         if _has("granian"):
             starts["granian"] = _python(folder, "granian", _GRANIAN)
@@ -70,7 +71,7 @@ def run(components: int = 100, old_notices: int = 0) -> dict[str, Any]:
         "name": "page_rps", "value": round(medians.get("waitress", 0)), "unit": "requests/s, waitress", "peer": "nginx static",
         "peer_value": round(medians["nginx"]) if ratios else None, "ratio": ratios.get("waitress"),
         "bar": ", ".join(f"{name} >= {bar} x" for name, bar in BARS.items()),
-        "details": {"requests_per_s": medians, "ratios": ratios},
+        "details": {"requests_per_s": medians, "ratios": ratios, "components": components, "old_notices": old_notices},
         "ok": all(ratios[name] >= bar for name, bar in BARS.items() if name in ratios) if ratios else None,
     }  # fmt: skip
 

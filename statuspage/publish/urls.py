@@ -71,8 +71,9 @@ def of_notice(held: Snapshot, notice: NoticeView) -> Wanted:
     wanted.update({f"/log/{update.signature.n}": JSON for update in notice.updates if update.signature})
     for language in view.page.languages:
         wanted[f"/{language}/incidents/{notice.public_id}"] = PAGES
-        wanted[f"/{language}/history"] = PAGES
-        wanted[f"/{language}/history/{month}"] = PAGES
+        # As long as the month is: a moment later, where nobody looks for news.
+        wanted[f"/{language}/history"] = BACKGROUND
+        wanted[f"/{language}/history/{month}"] = BACKGROUND
     wanted |= background(people.in_languages(view, people.of_notice(view, notice)))
     for component_id in notice.component_ids:
         if component_id in view.by_id:

@@ -18,17 +18,21 @@ from statuspage.store import notices as notice_rows
 from statuspage.store.pages import Page, load_meta, load_page
 from statuspage.store.public_pages import load_capabilities
 from statuspage.store.public_rows import (
+    first_occurred,
     is_published,
+    last_occurred,
     load_components,
     load_groups,
+    load_newest,
     load_notices,
+    occurred_within,
     published,
     raw,
     read_json,
 )
 from statuspage.store.public_views import ComponentView, NoticeView, PublicView
 from statuspage.store.schema.catalogue import monitors
-from statuspage.store.schema.notices import changes, log, notice_components, notices
+from statuspage.store.schema.notices import changes, log, notice_components, notice_updates, notices
 from statuspage.store.schema.runtime import heartbeats, keys
 
 DAYS = 90
@@ -66,9 +70,12 @@ def _shown(conn: Connection, since: datetime) -> tuple[tuple[NoticeView, ...], t
     ids = select(notices.c.id).where(is_published())
     planned, over = notices.c.kind == "maintenance", notices.c.status.in_(_FINAL)
     newest = ids.order_by(notices.c.published_at.desc(), notices.c.id.desc()).limit(NEWEST)
-    current = {row for statement in (newest.where(~planned), newest.where(planned), ids.where(~over))
+    # What is over has an end; asking for that first, what is open is found without looking at what is not.
+    opened = ids.where(notices.c.visibility == "public", notices.c.resolved_at.is_(None), ~over)
+    current = {row for statement in (newest.where(~planned), newest.where(planned), opened)
                for row in conn.execute(statement).scalars()}  # fmt: skip
-    recent = ids.where(over, or_(notices.c.resolved_at >= since, _occurred >= since))
+    ended = select(notices.c.id).where(notices.c.visibility == "public", notices.c.resolved_at >= since)
+    recent = ids.where(over, or_(notices.c.id.in_(ended), occurred_within(since)))
     past = list(conn.execute(recent.order_by(_occurred.desc(), notices.c.id.desc()).limit(MOST_PAST)).scalars())
     found = {notice.id: notice for notice in load_notices(conn, published().where(notices.c.id.in_(current.union(past))))}
     in_order = sorted((found[key] for key in current if key in found), key=lambda one: (one.published_at, one.id), reverse=True)
@@ -112,7 +119,10 @@ def load_notice(conn: Connection, public_id: str) -> NoticeView | None:
 
 def was_published(conn: Connection, public_id: str) -> bool:
     """Whether a notice of that id was published once: the log knows, whatever became of it."""
-    known = select(log.c.n).join(notices, notices.c.id == log.c.notice_id).where(notices.c.public_id == public_id)
+    known = (
+        select(log.c.n).join(notice_updates, notice_updates.c.id == log.c.update_id)
+        .join(notices, notices.c.id == notice_updates.c.notice_id).where(notices.c.public_id == public_id)
+    )  # fmt: skip
     return conn.execute(known.limit(1)).first() is not None
 
 
@@ -139,10 +149,8 @@ def load_history(conn: Connection, month: str, zone: str) -> History:
         raise ValueError(month)
     start = _midnight(first, zone)
     end = _midnight((first + timedelta(days=32)).replace(day=1), zone)
-    public = notices.c.visibility == "public"
-    found = published().where(_occurred >= start, _occurred < end).order_by(_occurred.desc(), notices.c.id.desc())
-    older = conn.execute(select(func.max(_occurred)).where(public, _occurred < start)).scalar_one()
-    newer = conn.execute(select(func.min(_occurred)).where(public, _occurred >= end)).scalar_one()
+    found = published().where(occurred_within(start, end)).order_by(_occurred.desc(), notices.c.id.desc())
+    older, newer = last_occurred(conn, before=start), first_occurred(conn, since=end)
     return History(month, load_notices(conn, found), _month(older, zone), _month(newer, zone))
 
 
@@ -157,8 +165,7 @@ def _month(at: datetime | None, zone: str) -> str | None:
 def load_component(conn: Connection, component_id: str, limit: int = NEWEST) -> tuple[NoticeView, ...]:
     """The newest published notices that name a component, newest first (also those of long ago: its page shows its past)."""
     named = select(notice_components.c.notice_id).where(notice_components.c.component_id == component_id)
-    statement = published().where(notices.c.id.in_(named)).order_by(notices.c.published_at.desc(), notices.c.id.desc())
-    return load_notices(conn, statement.limit(limit))
+    return load_newest(conn, notices.c.id.in_(named), limit)
 
 
 def signing_keys(conn: Connection) -> list[RowMapping]:

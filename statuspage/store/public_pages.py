@@ -17,7 +17,14 @@ from statuspage.domain.statistics import Fault
 from statuspage.store import checks
 from statuspage.store.folding import fold, may_hold
 from statuspage.store.pages import load_meta
-from statuspage.store.public_rows import is_published, load_notices, published
+from statuspage.store.public_rows import (
+    first_occurred,
+    is_published,
+    last_occurred,
+    load_notices,
+    occurred_within,
+    published,
+)
 from statuspage.store.public_views import NoticeView
 from statuspage.store.schema.catalogue import monitors
 from statuspage.store.schema.checks import check_results, hour_blocks, judgements, monitor_states
@@ -177,8 +184,7 @@ def search(conn: Connection, asked: Question, zone: str, before: datetime | None
     if asked.kind:
         wanted.append(notices.c.kind == asked.kind)
     if asked.month:
-        start, end = _month(asked.month, zone)
-        wanted += [_occurred >= start, _occurred < end]
+        wanted.append(occurred_within(*_month(asked.month, zone)))
     found: list[NoticeView] = []
     for _ in range(_BATCHES):
         rows = published().where(*wanted, *([] if before is None else [_occurred < before]))
@@ -212,8 +218,8 @@ def _month(month: str, zone: str) -> tuple[datetime, datetime]:
 
 def months(conn: Connection, zone: str) -> list[str]:
     """Every month (YYYY-MM) from the first published notice to the last, newest first; at most 120."""
-    first, last = conn.execute(select(func.min(_occurred), func.max(_occurred)).where(is_published())).one()
-    if first is None:
+    first, last = first_occurred(conn), last_occurred(conn)
+    if first is None or last is None:
         return []
     low, high = (at.astimezone(ZoneInfo(zone)) for at in (first, last))
     count = (high.year - low.year) * 12 + high.month - low.month + 1
@@ -221,17 +227,33 @@ def months(conn: Connection, zone: str) -> list[str]:
     return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in numbers]
 
 
-def load_faults(conn: Connection, since_at: datetime) -> list[Fault]:
-    """Published incidents and security notices that began since then, oldest first: the newest 500 of them."""
-    wanted = published().where(notices.c.kind.in_(("incident", "security")), _occurred >= since_at)
-    found = load_notices(conn, wanted.order_by(_occurred.desc(), notices.c.id.desc()).limit(MOST_IN_A_YEAR))
-    seen = select(notices.c.id, notices.c.detected_at).where(is_published(), _occurred >= since_at)
-    detected = {row.id: row.detected_at for row in conn.execute(seen)}
-    return [
-        Fault(
-            one.facts.cause, one.component_ids, one.started_at, detected.get(one.id), one.published_at, one.resolved_at,
-            one.source == "monitor",
-            tuple(update.facts.eta_at for update in reversed(one.updates) if update.facts.eta_at),
-        )
-        for one in reversed(found) if not one.is_damaged
-    ]  # fmt: skip
+Known = Mapping[int, tuple[int, Fault | None]]  # notice id -> the version that was read, and the fault it tells of
+
+
+def load_faults(conn: Connection, since_at: datetime, known: Known) -> dict[int, tuple[int, Fault | None]]:
+    """Published incidents and security notices that began since then, oldest first: the newest 500 of them.
+
+    Only those are read whole that `known`, the answer to an earlier call, does not hold as they are now. None: cannot be read.
+    """
+    row = notices.c
+    newest = (
+        select(row.id, row.version, row.detected_at)
+        .where(is_published(), row.kind.in_(("incident", "security")), occurred_within(since_at))
+        .order_by(_occurred.desc(), row.id.desc()).limit(MOST_IN_A_YEAR)
+    )  # fmt: skip
+    wanted = {each.id: each for each in reversed(conn.execute(newest).all())}
+    changed = [key for key, each in wanted.items() if key not in known or known[key][0] != each.version]
+    views = {one.id: one for one in load_notices(conn, published().where(row.id.in_(changed)))} if changed else {}
+    return {
+        key: (each.version, _fault(views[key], each.detected_at)) if key in views else known[key]
+        for key, each in wanted.items() if key in views or key in known
+    }  # fmt: skip
+
+
+def _fault(one: NoticeView, detected_at: datetime | None) -> Fault | None:
+    if one.is_damaged:
+        return None
+    return Fault(
+        one.facts.cause, one.component_ids, one.started_at, detected_at, one.published_at, one.resolved_at,
+        one.source == "monitor", tuple(update.facts.eta_at for update in reversed(one.updates) if update.facts.eta_at),
+    )  # fmt: skip

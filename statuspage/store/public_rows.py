@@ -222,7 +222,50 @@ def load_groups(conn: Connection, all_components: Sequence[ComponentView]) -> tu
 
 def is_published() -> ColumnElement[bool]:
     """The one place that says what published means."""
-    return and_(notices.c.visibility == "public", notices.c.published_at.is_not(None))
+    # Nearly every notice is public: an index on that would be a walk through all of them. Joined to '', it is never chosen.
+    return and_(notices.c.visibility + "" == "public", notices.c.published_at.is_not(None))
+
+
+def occurred_within(since: datetime | None, until: datetime | None = None) -> ColumnElement[bool]:
+    """Of notices that began, or are planned to begin, at `since` or later and before `until`. Costs what it finds: every notice
+    of ours has a beginning, by which they are indexed; the others are few.
+    """
+    started = notices.c.started_at
+    planned = func.coalesce(notices.c.scheduled_for, notices.c.published_at)
+    begun = select(notices.c.id).where(*_bounds(started, since, until))
+    others = select(notices.c.id).where(started.is_(None), *_bounds(planned, since, until))
+    return notices.c.id.in_(begun.union(others))
+
+
+def _bounds(at: ColumnElement[Any], since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    return [*([at >= since] if since else []), *([at < until] if until else [])]
+
+
+def last_occurred(conn: Connection, before: datetime | None = None) -> datetime | None:
+    """When the last published notice (before `before`) began, or will begin; None when there is none."""
+    return _outermost(conn, None, before, is_last=True)
+
+
+def first_occurred(conn: Connection, since: datetime | None = None) -> datetime | None:
+    """When the first published notice (since `since`) began, or will begin; None when there is none."""
+    return _outermost(conn, since, None, is_last=False)
+
+
+def _outermost(conn: Connection, since: datetime | None, until: datetime | None, *, is_last: bool) -> datetime | None:
+    started, planned = notices.c.started_at, func.coalesce(notices.c.scheduled_for, notices.c.published_at)
+    begun = select(started).where(is_published(), started.is_not(None), *_bounds(started, since, until))
+    first = conn.execute(begun.order_by(started.desc() if is_last else started).limit(1)).scalar_one_or_none()
+    outer = func.max(planned) if is_last else func.min(planned)
+    other = select(outer).where(is_published(), started.is_(None), *_bounds(planned, since, until))
+    found = [at for at in (first, conn.execute(other).scalar_one()) if at is not None]
+    return (max if is_last else min)(found, default=None)
+
+
+def load_newest(conn: Connection, wanted: ColumnElement[bool], limit: int) -> tuple[NoticeView, ...]:
+    """The newest published notices of which `wanted` is true, newest first. Ids first: only what is shown is read whole."""
+    order = notices.c.published_at.desc(), notices.c.id.desc()
+    ids = conn.execute(select(notices.c.id).where(is_published(), wanted).order_by(*order).limit(limit)).scalars().all()
+    return load_notices(conn, published().where(notices.c.id.in_(ids)).order_by(*order))
 
 
 def published() -> Select[Any]:
@@ -256,15 +299,15 @@ def _notice(row: Raw, updates: tuple[UpdateView, ...]) -> NoticeView:
 
 def _updates(conn: Connection, notice_ids: Sequence[int]) -> dict[int, list[UpdateView]]:
     out: dict[int, list[UpdateView]] = defaultdict(list)
+    # Through the update's id: the log has no index by notice, and grows for ever.
+    signed = select(log.c.update_id, log.c.n, log.c.hash, log.c.key_id, log.c.signature).join(
+        notice_updates, notice_updates.c.id == log.c.update_id
+    )
     for start in range(0, len(notice_ids), _CHUNK):
         part = notice_ids[start : start + _CHUNK]
         signatures = {
             row.update_id: SignatureView(row.n, row.hash, row.key_id, row.signature)
-            for row in conn.execute(
-                select(log.c.update_id, log.c.n, log.c.hash, log.c.key_id, log.c.signature).where(
-                    log.c.notice_id.in_(part)
-                )
-            )
+            for row in conn.execute(signed.where(notice_updates.c.notice_id.in_(part)))
         }
         statement = raw(notice_updates, _UPDATE).where(notice_updates.c.notice_id.in_(part))
         for row in conn.execute(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from statuspage.store.public import NEWEST
-from statuspage.store.public_rows import load_notices, published
+from statuspage.store.public_rows import load_newest
 from statuspage.store.public_views import NoticeView
 from statuspage.store.schema.catalogue import components
 from statuspage.store.schema.notices import notices
@@ -20,5 +20,4 @@ def load_networks(conn: Connection) -> dict[str, str]:
 
 def load_kind(conn: Connection, kind: str, limit: int = NEWEST) -> tuple[NoticeView, ...]:
     """The newest published notices of a kind, newest first."""
-    statement = published().where(notices.c.kind == kind).order_by(notices.c.published_at.desc(), notices.c.id.desc())
-    return load_notices(conn, statement.limit(limit))
+    return load_newest(conn, notices.c.kind == kind, limit)

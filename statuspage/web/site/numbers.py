@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response
+from sqlalchemy import Connection
 
 from statuspage import i18n
-from statuspage.domain.statistics import statistics
+from statuspage.domain.statistics import Fault, statistics
 from statuspage.store import public_pages
 from statuspage.web.site.context import html, of_view, reader_language, snapshot
 from statuspage.web.site.services import Services
@@ -19,15 +20,28 @@ _SHOWN = 10
 
 def register(add: Any, services: Services) -> None:  # noqa: ANN401 - that of pages.register
     """Add the page."""
-    add("/statistics", lambda: figures(services), "statistics")
+    faults = Faults()
+    add("/statistics", lambda: figures(services, faults), "statistics")
 
 
-def figures(services: Services) -> Response:
+class Faults:
+    """The faults of a year. Kept from one page to the next: a notice is read again when it has another update."""
+
+    def __init__(self) -> None:
+        self._known: public_pages.Known = {}
+
+    def since(self, conn: Connection, since_at: datetime) -> list[Fault]:
+        """Those that began since then, oldest first."""
+        self._known = found = public_pages.load_faults(conn, since_at, self._known)
+        return [fault for _version, fault in found.values() if fault]
+
+
+def figures(services: Services, kept: Faults) -> Response:
     """The last 365 days."""
     with snapshot(services) as held:
         view = held.view
         language = reader_language(view.page)
-        faults = held.remember("faults", lambda: public_pages.load_faults(held.conn, view.now - YEAR))
+        faults = held.remember("faults", lambda: kept.since(held.conn, view.now - YEAR))
         found = statistics(faults)
         names = {one.id: i18n.pick(one.names, language) for one in view.components}
         return html(language, "statistics.html", of_view(
