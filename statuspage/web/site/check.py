@@ -44,8 +44,11 @@ def answer(services: Services, symptom_id: str) -> Response:
         view = held.view
         language = reader_language(view.page)
         found = found_of(held, symptom_id)
+        # Whose money is gone is not told by a green mark that all is well.
+        favicon = words.PLAIN if found.symptom.urgent and found.level == diagnosis.CLEAR else diagnosis.ICON[found.level]
         return html(language, "check_symptom.html", values(
-            services, held, language, f"/check/{symptom_id}", found=found, tree=tree(), questions=tree().asked(found.symptom),
+            services, held, language, f"/check/{symptom_id}", favicon=favicon, found=found,
+            tree=tree(), questions=tree().asked(found.symptom),
             verdict=lambda key: i18n.pick(tree().verdicts[key], language), chains=_chains(view),
             versions=[one for one in view.open if one.facts.affected_versions],
             names=words.together((i18n.pick(one.names, language) for one in found.troubled), language),

@@ -13,7 +13,7 @@ from flask import Response, g, request
 from markupsafe import Markup
 
 from statuspage import i18n, templating
-from statuspage.domain import status
+from statuspage.domain import status, verdict
 from statuspage.domain.uptime import Seconds
 from statuspage.publish import assets
 from statuspage.publish.snapshot import Snapshot, current
@@ -60,9 +60,10 @@ def base(page: Page, language: str, path: str | None, **more: Any) -> dict[str, 
     """What site/base.html needs. `path` is the page's path without the language, None where no other language has it."""
     color = assets.brand(page.brand_color)
     return {
-        "page": page, "zone": page.time_zone, "path": path, "level": "ok", "version": "", "live": False, "is_demo": False,
-        "is_blind": False, "checked_at": None, "asset": lambda name: assets.url(name, color), "language_name": i18n.language_name,
-        "other_language": other_language, "word": _word(language), "comma": "、" if language == "zh-Hans" else ", ",
+        "page": page, "zone": page.time_zone, "path": path, "favicon": words.PLAIN, "version": "", "live": False,
+        "is_demo": False, "is_blind": False, "checked_at": None, "asset": lambda name: assets.url(name, color),
+        "language_name": i18n.language_name, "other_language": other_language, "word": _word(language),
+        "comma": "、" if language == "zh-Hans" else ", ",
         "status_word": lambda kind, word: catalogue().status_label(kind, word, language), "css": words.CSS.__getitem__,
         "percent": bars.percent_words, "shown": words.shown, "state_word": lambda state: words.state_word(state, language),
         **more,
@@ -70,13 +71,21 @@ def base(page: Page, language: str, path: str | None, **more: Any) -> dict[str, 
 
 
 def of_view(
-    held: Snapshot, language: str, path: str, *, live: bool = True, sparks: Sparks | None = None, **more: Any  # noqa: ANN401
-) -> dict[str, Any]:
-    """What the pages made from the public view need, on top of `base`."""
+    held: Snapshot, language: str, path: str, *, live: bool = True, favicon: str = words.PLAIN, sparks: Sparks | None = None,
+    **more: Any,  # noqa: ANN401
+) -> dict[str, Any]:  # fmt: skip
+    """What the pages made from the public view need, on top of `base`.
+
+    `favicon`: what it tells. Decided: favicon and title say what the page itself says. The index shows the verdict, a
+    component, a network, a symptom, an open notice and the maintenance calendar show their own state; every other page has the
+    plain mark and its plain title. It is published once and not written anew when the state changes: whatever it showed of the
+    state would be false within the hour, and a green mark while transfers fail is worse than none.
+    """
     view = held.view
     zone = view.page.time_zone
     return base(
-        view.page, language, path, view=view, now=view.now, level=words.level(view), version=version(view),
+        view.page, language, path, view=view, now=view.now, version=version(view),
+        favicon=verdict.UNKNOWN if view.is_blind and favicon != words.PLAIN else favicon,
         is_demo=view.is_demo, is_blind=view.is_blind, checked_at=view.checked_at, live=live,
         css_of_notice=words.css_of_notice, since=lambda at: words.since(at, view.now, zone, language),
         funds_icon=lambda state: _FUNDS_ICONS.get(state, ("unknown", "unknown")), lines=_lines(language),

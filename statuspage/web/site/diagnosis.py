@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from statuspage.domain import status
+from statuspage.domain import status, verdict
 from statuspage.store.public_views import ComponentView, NoticeView, PublicView
 from statuspage.symptoms import Symptom, tree
+from statuspage.web.site import words
 
 # The worst first. PART: only a network fails, which may not be the reader's. REPORTED: readers say so, and nothing else does.
 # TOLD: an announcement without an outage.
@@ -17,6 +18,11 @@ REPORTED, TOLD, CLEAR = "reported", "told", "clear"
 CSS = {
     US: "major", WORK: "work", SUSPECTED: "degraded", PART: "degraded", UNKNOWN: "unknown", REPORTED: "unknown",
     TOLD: "unknown", CLEAR: "ok",
+}  # fmt: skip
+# Favicons of a symptom's page. What readers say, or an announcement, is no state of ours.
+ICON = {
+    US: verdict.DOWN, WORK: verdict.MAINTENANCE, SUSPECTED: verdict.SUSPECTED, PART: verdict.DEGRADED, UNKNOWN: verdict.UNKNOWN,
+    REPORTED: words.PLAIN, TOLD: words.PLAIN, CLEAR: verdict.OK,
 }  # fmt: skip
 _TROUBLE = {status.DEGRADED, status.PARTIAL, status.MAJOR}
 

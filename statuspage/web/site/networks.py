@@ -12,7 +12,7 @@ from statuspage import i18n
 from statuspage.store import public, public_pages
 from statuspage.store.public_pages import NetworkState
 from statuspage.symptoms import tree
-from statuspage.web.site import grid
+from statuspage.web.site import grid, words
 from statuspage.web.site.charts import Charts
 from statuspage.web.site.context import html, of_view, reader_language, snapshot
 from statuspage.web.site.services import Services
@@ -68,7 +68,8 @@ def network(services: Services, charts: Charts, chain: str) -> Response:
         notices = held.remember(("component", one.id), lambda: public.load_component(held.conn, one.id))
         watching = held.remember("watchers", lambda: public_pages.watchers(held.conn)).get(one.id, [])[:1]
         values = of_view(
-            held, language, f"/networks/{chain}", one=one, chain=chain, notices=notices[:10], endpoints=_endpoints(states),
+            held, language, f"/networks/{chain}", favicon=words.icon_of_component(view, one), one=one,
+            chain=chain, notices=notices[:10], endpoints=_endpoints(states),
             open=[found for found in view.open if one.id in found.facts.components], explorer=tree().explorer(chain),
             verdict=_verdict(states, language, is_blind=view.is_blind), recorded=_recorded(states),
             offers=[(name, grid.cell(view, one, name)) for name in grid.NEEDS if grid.cell(view, one, name)],

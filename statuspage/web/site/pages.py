@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, Response, abort, g, redirect, request
 
 from statuspage import i18n
+from statuspage.domain import verdict
 from statuspage.scenarios import catalogue
 from statuspage.store import agents, public, public_pages
 from statuspage.store.pages import load_page
@@ -61,7 +62,7 @@ def index(services: Services, charts: Charts) -> Response:
         view = held.view
         language = reader_language(view.page)
         return html(language, "index.html", of_view(
-            held, language, "/", grid=grid.grid(view, language), cell_css=grid.css,
+            held, language, "/", favicon=words.level(view), grid=grid.grid(view, language), cell_css=grid.css,
             cell_word=lambda one: grid.word(one, language),
             sparks=charts.sparks(held.conn, view.now) if len(view.components) <= _SPARKS else {},
             headline=words.headline(view, language), remainder=words.remainder(view, language),
@@ -76,7 +77,9 @@ def notice(services: Services, public_id: str) -> Response:
         found = held.remember(("notice", public_id), lambda: public.load_notice(held.conn, public_id))
         if found is None:
             abort(410 if public.was_published(held.conn, public_id) else 404)
-        return html(language, "notice.html", of_view(held, language, f"/incidents/{public_id}", notice=found))
+        return html(language, "notice.html", of_view(
+            held, language, f"/incidents/{public_id}", favicon=words.icon_of_notice(found), notice=found,
+        ))  # fmt: skip
 
 
 def by_number(services: Services, number: str) -> Response:
@@ -101,7 +104,8 @@ def component(services: Services, charts: Charts, component_id: str) -> Response
         notices = held.remember(("component", one.id), lambda: public.load_component(held.conn, one.id))
         watching = held.remember("watchers", lambda: public_pages.watchers(held.conn)).get(one.id, [])[:MONITORS]
         values = of_view(
-            held, language, f"/components/{one.id}", one=one, group=view.group_of(one), notices=notices,
+            held, language, f"/components/{one.id}", favicon=words.icon_of_component(view, one), one=one,
+            group=view.group_of(one), notices=notices,
             open=[found for found in view.open if one.id in found.facts.components], legend=context.legend(language),
             regions=held.remember(("regions", one.id), lambda: agents.regions_of(held.conn, one.id, view.now)),
             charts=[(watcher, charts.of(held.conn, watcher.no, view.now)) for watcher in watching],
@@ -137,7 +141,8 @@ def maintenance(services: Services) -> Response:
         language = reader_language(held.view.page)
         known = [one for one in held.view.notices if one.kind == "maintenance" and one.facts.scheduled_for]
         over = sorted((one for one in known if not one.is_open), key=lambda one: (one.started_at, one.id), reverse=True)
-        return html(language, "maintenance.html", of_view(held, language, "/maintenance", over=over[:_OVER]))
+        favicon = verdict.MAINTENANCE if held.view.active else words.PLAIN
+        return html(language, "maintenance.html", of_view(held, language, "/maintenance", favicon=favicon, over=over[:_OVER]))
 
 
 def _months_back(month: str, text: str) -> str:

@@ -22,11 +22,18 @@ CSS_OF_LEVEL = {
     verdict.OK: "ok", verdict.UNKNOWN: "unknown", verdict.MAINTENANCE: "work", verdict.DEGRADED: "degraded",
     verdict.SUSPECTED: "degraded", verdict.DOWN: "major",
 }  # fmt: skip
+# Favicons: static/icon-<name>.svg. PLAIN is the page's own mark and says nothing of how it is.
+PLAIN = "plain"
+_ICON_OF_CSS = {
+    "ok": verdict.OK, "unknown": verdict.UNKNOWN, "work": verdict.MAINTENANCE, "degraded": verdict.DEGRADED,
+    "partial": verdict.DOWN, "major": verdict.DOWN,
+}  # fmt: skip
 _CSS_OF_IMPACT = {"critical": "major", "major": "partial", "minor": "degraded", "maintenance": "work", "none": "unknown"}
 # Capabilities of wallet.yaml's chains as a reader knows them.
 CAPABILITIES = {
     "send": "Send", "receive": "Receive", "balances": "Balances", "swap": "Swap", "bridge": "Bridge", "fees": "Fee estimates",
 }  # fmt: skip
+_TROUBLED = {"degraded", "partial", "major"}
 _SPANS = {"day": "24 hours", "week": "7 days", "month": "30 days", "year": "12 months"}
 _NAMED = 3  # more names than this make the verdict unreadable on a phone
 
@@ -59,6 +66,19 @@ def css_of_notice(notice: NoticeView) -> str:
     if notice.kind == "advisory":
         return "unknown"
     return "degraded" if notice.is_suspected else _CSS_OF_IMPACT[notice.impact]
+
+
+def icon_of_component(view: PublicView, one: ComponentView) -> str:
+    """The favicon of a component's or a network's own page: its state, which only a person calls more than suspected."""
+    css = CSS[shown(one)]
+    return verdict.SUSPECTED if one.id in suspected_ids(view) and css in _TROUBLED else _ICON_OF_CSS[css]
+
+
+def icon_of_notice(notice: NoticeView) -> str:
+    """The favicon of a notice's page: its state while it goes on. What is over or yet to come says nothing of the present."""
+    if not notice.is_open or notice.kind == "advisory" or notice.status == "scheduled":
+        return PLAIN
+    return verdict.SUSPECTED if notice.is_suspected and notice.kind != "maintenance" else _ICON_OF_CSS[css_of_notice(notice)]
 
 
 def since(at: datetime, now: datetime, zone: str, language: str) -> str:

@@ -104,10 +104,7 @@
     band.append(line);
     document.querySelector(".mast").after(band);
     const verdict = main.querySelector(".verdict h1");
-    if (verdict && verdict.querySelector(".ok")) {
-      verdict.querySelector("span").textContent = cannot;
-      document.title = `${cannot} · ${document.title.split(" · ").pop()}`;
-    }
+    if (verdict && verdict.querySelector(".ok")) verdict.querySelector("span").textContent = cannot;
     for (const rest of main.querySelectorAll(".verdict .rest")) rest.remove();
     for (const use of main.querySelectorAll('use[href="#ok"]')) {
       const said = use.closest(".state, td, .answer-now, .title");
@@ -116,7 +113,11 @@
     }
     for (const one of main.querySelectorAll(".ok")) one.classList.replace("ok", "unknown");
     const icon = document.querySelector("link[rel=icon]");
-    if (icon && icon.getAttribute("href").includes("/icon-ok")) icon.setAttribute("href", main.dataset.icon);
+    if (icon && icon.getAttribute("href").includes("/icon-ok")) {
+      icon.setAttribute("href", main.dataset.icon);
+      const parts = document.title.split(" · ");  // what it is about, its state, the page's name
+      document.title = [...parts.slice(0, -2), cannot, parts.pop()].join(" · ");
+    }
   };
 
   const turnBlind = () => {
