@@ -51,13 +51,13 @@ END $$
 _outside: list[str] = []
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long files first, with --no-loadscope-reorder: a worker that begins one last keeps the other waiting for minutes.
 
     Property tests run unmeasured: coverage doubles what they cost, and says the least about code that meets a hundred inputs.
     """
     for item in items:
-        if item.get_closest_marker("hypothesis") or "property" in item.name:
+        if not config.getoption("no_cov") and (item.get_closest_marker("hypothesis") or "property" in item.name):
             item.add_marker("no_cover")
     tests = Counter(item.path for item in items)
 
