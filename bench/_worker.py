@@ -25,6 +25,7 @@ from probes.spec import ProbeSpec
 from statuspage import clock
 from statuspage.actions.context import Context
 from statuspage.keys import Keys
+from statuspage.loading import settle
 from statuspage.store.database import Database
 from statuspage.store.schema import metadata
 from statuspage.store.schema.catalogue import component_groups, components, monitors
@@ -93,6 +94,7 @@ class Fleet:
 
     def start(self) -> None:
         """Begin, as the worker does at its start."""
+        settle()
         self._thread.start()
 
     def wait_for_round(self, count: int, within_s: float = 60.0) -> float:

@@ -10,6 +10,7 @@ def test_the_collector_rests_while_things_load_and_works_afterwards():
         assert not gc.isenabled()
 
     assert gc.isenabled()
+    assert gc.get_threshold()[0] > 700
 
 
 def test_the_collector_works_after_a_failed_start():
