@@ -5,10 +5,12 @@ wrk tells nothing of connections that were never answered; the other one counts 
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -65,6 +67,16 @@ def raise_file_limit(files: int) -> int:
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return max(soft, wanted)
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """End a server that leads a process group of its own, and with it the children that serve for it."""
+    os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 def crowd(url: str, connections: int, seconds: float, *, patience_s: int = 10) -> Load:

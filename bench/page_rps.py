@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
@@ -21,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench._load import stop
 from bench._site import wallet
 from statuspage.web.site.headers import cache_control, security
 
@@ -111,12 +111,7 @@ def _measure(start: Callable[[int], list[str]]) -> float:
         _wrk(port, 1)
         return _wrk(port, SECONDS)
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+        stop(server)
 
 
 def _wait(port: int) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 import requests
 
-from bench._load import crowd, is_there, once, raise_file_limit
+from bench._load import crowd, is_there, once, raise_file_limit, stop
 from bench.page_under_fault import installed
 from tests.conftest import _postgres_programs, _start_postgres
 from tests.installation import ROOT, Installation, free_ports
@@ -54,12 +54,7 @@ def running(command: list[str], port: int, **environment: str) -> Iterator[int]:
             time.sleep(0.1)
         yield port
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+        stop(server)
 
 
 @contextmanager
