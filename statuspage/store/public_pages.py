@@ -188,19 +188,21 @@ def search(conn: Connection, asked: Question, zone: str, before: datetime | None
         wanted.append(notices.c.kind == asked.kind)
     if asked.month:
         wanted.append(occurred_within(*_month(asked.month, zone)))
+    if before is not None:
+        wanted.append(_occurred < before)
+    order = _occurred.desc(), notices.c.id.desc()
+    # Ids first: every row is looked at once, however many of them turn out to hold a word only where nobody sees it.
+    ids = conn.execute(select(notices.c.id).where(*wanted).order_by(*order).limit(_BATCHES * FOUND + 1)).scalars().all()
     found: list[NoticeView] = []
-    for _ in range(_BATCHES):
-        rows = published().where(*wanted, *([] if before is None else [_occurred < before]))
-        batch = load_notices(conn, rows.order_by(_occurred.desc(), notices.c.id.desc()).limit(FOUND + 1))
-        for one in batch[:FOUND]:
+    for start in range(0, min(len(ids), _BATCHES * FOUND), FOUND):
+        batch = published().where(notices.c.id.in_(ids[start : start + FOUND])).order_by(*order)
+        for one in load_notices(conn, batch):
             if len(found) == FOUND:
                 return Found(tuple(found), before)
             if all(_says(one, word) for word in words):
                 found.append(one)
             before = one.started_at
-        if len(batch) <= FOUND:
-            return Found(tuple(found), None)
-    return Found(tuple(found), before)
+    return Found(tuple(found), before if len(ids) > _BATCHES * FOUND else None)
 
 
 def _says(one: NoticeView, word: str) -> bool:
