@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from statuspage.actions import subscribers
 from statuspage.clock import to_ms
-from statuspage.domain import delivery
+from statuspage.domain import delivery, reports
 from statuspage.store import components, pages
 from statuspage.store.notices import Notice, Update
+from statuspage.store.reports import Signal
 from statuspage.store.schema.delivery import outbox
 
 EVERYONE = ("public", "operator")
@@ -78,6 +80,31 @@ def _urgency(said: Said, impact: str) -> int:
     if said.kind == "page_oncall":
         return 0
     return {"critical": 1, "major": 2}.get(impact, 3) + (1 if said.event in {"reminder", "resolved"} else 0)
+
+
+def page_of_reports(conn: Connection, signal: Signal, names: dict[str, str], now: datetime) -> int:
+    """Write the row that tells the on-call what readers report; its id. `names`: the symptom by language tag.
+
+    Numbers and our own word for the symptom only: what reporters wrote stays in the console, behind a sign-in.
+    """
+    payload = {
+        "event": "reports", "symptom": signal.symptom, "names": names, "count": signal.count, "usual": signal.usual,
+        "window_min": reports.WINDOW // timedelta(minutes=1), "since": to_ms(signal.since_at), "at": to_ms(now),
+        "page": subscribers.page_facts(conn),
+    }  # fmt: skip
+    values = {
+        "kind": "page_oncall", "notice_id": None, "update_id": None, "sequence": 0, "audiences": list(ON_CALL), "channels": [],
+        "urgency": 0, "payload": payload, "cursor": 0, "created_at": now,
+        "expires_at": now + delivery.life("page_oncall", "none", now),
+    }  # fmt: skip
+    return int(conn.execute(insert(outbox).values(values).returning(outbox.c.id)).scalar_one())
+
+
+def was_paged(conn: Connection, symptom: str, since: datetime) -> bool:
+    """True when the on-call was told of reports of `symptom` at or after `since`."""
+    about_none = outbox.c.notice_id.is_(None)
+    statement = select(outbox.c.payload).where(outbox.c.kind == "page_oncall", about_none, outbox.c.created_at >= since)
+    return any(row[0].get("symptom") == symptom for row in conn.execute(statement))
 
 
 def was_said(conn: Connection, notice_id: int, event: str, since: datetime) -> bool:

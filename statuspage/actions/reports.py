@@ -1,28 +1,37 @@
 """Taking problem reports, and noticing when there are more of them than usual.
 
-Reports alone open no notice and change no status: anybody can send them. A rise is shown to operators and, on the page of its
-symptom, as a rise; beside a suspicion that monitors raised it is evidence for the person who decides.
+Reports alone open no notice and change no status: anybody can send them. A rise is shown to operators, pages the on-call once
+where no notice tells of it, and stands as a rise on the page of its symptom; beside a suspicion that monitors raised it is
+evidence for the person who decides.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
+from statuspage.actions import outbox
 from statuspage.actions.context import Context
 from statuspage.actions.limits import Limit, take
 from statuspage.domain import reports
 from statuspage.domain.reports import Report
-from statuspage.store import notices
+from statuspage.scenarios import catalogue
+from statuspage.store import notices, pages
 from statuspage.store import reports as store
+from statuspage.store.notices import Notice
 from statuspage.store.reports import Signal
 from statuspage.store.schema.catalogue import components
 from statuspage.symptoms import tree
 
 # Per network, and over all: once so many have reported within an hour, more tell nothing new and only fill the disk.
 REPORTER = Limit("report-ip", 5, 3600)
+QUIET = timedelta(hours=2)  # after a page about a symptom: what comes and goes, or is sent on purpose, wakes nobody again
+ECHO = 2 * reports.WINDOW  # readers still report for a while what is over
 EVERYBODY = Limit("report-all", 1200, 3600)
+_LATEST = 50  # notices among which one that has just ended is looked for
 
 
 def take_report(ctx: Context, report: Report, ip_prefix: str) -> bool:
@@ -60,7 +69,31 @@ def watch(ctx: Context) -> dict[str, Signal]:
                 store.put_signal(conn, one)
         for notice_id, one in supported:
             store.support(conn, notice_id, one, now)
+        for one in found.values():
+            if _is_news(conn, one, now):
+                outbox.page_of_reports(conn, one, _names(conn, one.symptom), now)
     return found
+
+
+def _is_news(conn: Connection, signal: Signal, now: datetime) -> bool:
+    """Whether the on-call must hear of a rise: once, not soon after another of the same symptom, and not of what they know."""
+    return not (
+        outbox.was_paged(conn, signal.symptom, min(signal.since_at, now - QUIET)) or _is_told(conn, signal.symptom, now)
+    )
+
+
+def _is_told(conn: Connection, symptom: str, now: datetime) -> bool:
+    """Whether a notice tells of the symptom, or did until a moment ago: who wrote it, or was paged with it, knows."""
+    going_on = [found for found in notices.open_notices(conn) if found.status != "scheduled"]
+    just_over = [found for found in notices.latest(conn, _LATEST) if found.resolved_at and found.resolved_at >= now - ECHO]
+    said = notices.updates_of(conn, [found.id for found in just_over])  # the last one has let go of its components
+    once = [replace(found, facts=one.facts) for found in just_over for one in said[found.id]]
+    return bool(_about(conn, symptom, [found for found in (*going_on, *once) if found.kind != "advisory"]))
+
+
+def _names(conn: Connection, symptom: str) -> dict[str, str]:
+    """Our own word for a symptom in the page's languages."""
+    return {language: catalogue().label("symptoms", symptom, language) for language in pages.load_page(conn).languages}
 
 
 def _signal(conn: Connection, symptom: str, counts: dict[str, int], known: dict[str, Signal], ctx: Context) -> Signal | None:
@@ -85,13 +118,17 @@ def usually(conn: Connection, symptom: str, now: datetime) -> int:
 
 def _suspicions_about(conn: Connection, symptom: str) -> list[int]:
     """Ids of the open notices that machines opened, no person has confirmed, and this symptom may belong to."""
-    suspected = [found for found in notices.open_notices(conn) if found.is_suspected]
-    if not suspected:
+    return [found.id for found in _about(conn, symptom, [one for one in notices.open_notices(conn) if one.is_suspected])]
+
+
+def _about(conn: Connection, symptom: str, among: Sequence[Notice]) -> list[Notice]:
+    """Those notices that this symptom may belong to."""
+    if not among:
         return []
     named = conn.execute(select(components.c.id, components.c.symptoms, components.c.chain))
     one = tree().symptoms.get(symptom)
     ids = {row.id for row in named if one and one.concerns(row.id, row.symptoms, is_chain=row.chain is not None)}
-    return [found.id for found in suspected if symptom in found.facts.symptoms or not ids.isdisjoint(found.facts.components)]
+    return [found for found in among if symptom in found.facts.symptoms or not ids.isdisjoint(found.facts.components)]
 
 
 def forget(ctx: Context, report_days: int) -> int:

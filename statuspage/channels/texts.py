@@ -110,6 +110,7 @@ def context(message: Message, title_characters: int = _TITLE_CHARACTERS) -> dict
         "kind": message.kind, "event": message.event, "audience": message.audience, "payload": payload, "facts": facts,
         "brand": brand(message), "host": host(message), "number": payload.get("number", ""), "zone": payload["page"]["time_zone"],
         "title": _plain(i18n.pick(facts.titles, language))[:title_characters] if facts else "",
+        "symptom": i18n.pick(payload.get("names") or {}, language),
         "body": _plain(i18n.pick(payload.get("bodies") or {}, language)),
         "components": [i18n.pick(item["names"], language) for item in named.values()],
         "monitors": [str(item.get("name") or item.get("id") or "") for item in payload.get("monitors") or []],

@@ -90,7 +90,8 @@ def body(message: Message, now: datetime) -> dict[str, Any]:
     page = payload["page"]
     meta = {"unsubscribe": message.manage_url, "documentation": f"{page['url']}/docs/api", "generated_at": iso(now)}
     if not payload.get("facts"):
-        return {"meta": meta, "event_type": message.kind, "page": {"id": page.get("public_id", ""), "url": page["url"]}}
+        about = {"x_wallet": _rise(message)} if message.event == "reports" else {}
+        return {"meta": meta, "event_type": message.kind, "page": {"id": page.get("public_id", ""), "url": page["url"]}, **about}
     facts = Facts.from_json(payload["facts"])
     rollup = status.page_status(item["status"] for item in payload["components"].values()) if payload["components"] else None
     return {
@@ -154,6 +155,16 @@ def _extra(message: Message, facts: Facts) -> dict[str, Any]:
         "cause": facts.cause, "attribution": facts.attribution, "titles": facts.titles, "bodies": payload["bodies"],
         "component_ids": list(payload["components"]), "monitors": list(payload.get("monitors") or []),
         "url": f"{payload['page']['url']}/incidents/{payload['public_id']}",
+    }  # fmt: skip
+
+
+def _rise(message: Message) -> dict[str, Any]:
+    """What readers report more than usual, for the on-call's receiver."""
+    payload = message.payload
+    return {
+        "event": message.event, "audience": message.audience, "symptom": payload["symptom"], "names": payload["names"],
+        "count": payload["count"], "usual": payload["usual"], "window_min": payload["window_min"],
+        "since": _moment(payload["since"]),
     }  # fmt: skip
 
 

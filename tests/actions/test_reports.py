@@ -18,6 +18,7 @@ from statuspage.domain.reports import Report, hour_of
 from statuspage.keys import Keys
 from statuspage.store import notices
 from statuspage.store import reports as store
+from statuspage.store.schema.delivery import outbox
 from statuspage.store.schema.notices import changes
 from statuspage.store.schema.notices import notices as notices_table
 from statuspage.store.schema.reports import report_hours
@@ -57,6 +58,12 @@ def supports(ctx):
     with ctx.db.read() as conn:
         opened = [found.id for found in notices.open_notices(conn)]
         return [found for rows in store.supports(conn, opened).values() for found in rows]
+
+
+def paged(ctx):
+    """What the on-call was told."""
+    with ctx.db.read() as conn:
+        return list(conn.execute(select(outbox).where(outbox.c.kind == "page_oncall").order_by(outbox.c.id)).mappings())
 
 
 def test_a_report_is_stored_with_its_words_and_without_a_word_on_who_sent_it(ctx, clock):
@@ -224,6 +231,83 @@ def test_what_rises_is_remembered_beside_the_notice_when_it_has_fallen(ctx, cloc
 
     (found,) = supports(ctx)
     assert (found.peak, found.since_at, found.last_at) == (20, began, began + timedelta(minutes=2))
+
+
+def test_a_rise_pages_the_on_call_once_with_numbers_and_without_a_word_that_readers_wrote(ctx, clock):
+    reports.take_report(ctx, TRANSFERS, "10.9.9.0/24")
+    send(ctx, 23)
+    for _ in range(3):
+        clock.pass_(minutes=1)
+        send(ctx, 2, offset=100 + 2 * clock.at.minute)
+        reports.watch(ctx)
+
+    (row,) = paged(ctx)
+    assert (row["notice_id"], row["audiences"], row["channels"], row["urgency"]) == (None, ["oncall"], [], 0)
+    said = row["payload"]
+    assert (said["event"], said["symptom"], said["count"], said["usual"], said["window_min"]) == (
+        "reports", "transfer_failed", 26, 0, 15,
+    )  # fmt: skip
+    assert said["names"]["en"] == "A transfer fails"
+    assert not {"stays pending", "5.2.0", "10.9.9"} & set(str(said).split("'"))
+    assert "pending" not in str(said)
+
+
+def test_each_symptom_pages_by_itself(ctx):
+    send(ctx, 24)
+    send(ctx, 24, "otp_missing", offset=100)
+
+    reports.watch(ctx)
+
+    assert {row["payload"]["symptom"] for row in paged(ctx)} == {"transfer_failed", "otp_missing"}
+
+
+def test_a_rise_that_comes_back_within_two_hours_wakes_nobody_and_one_that_lasts_does(ctx, clock, monkeypatch):
+    def rises(offset, networks=10):
+        send(ctx, networks, offset=offset)
+        assert "transfer_failed" in reports.watch(ctx)
+
+    rises(0, 24)
+    clock.pass_(minutes=40)
+    assert reports.watch(ctx) == {}  # over
+    clock.pass_(minutes=40)
+    rises(100, 24)
+    assert len(paged(ctx)) == 1
+
+    for turn in range(2, 6):  # it lasts until the quiet is over
+        clock.pass_(minutes=13)
+        rises(100 * turn)
+    assert len(paged(ctx)) == 2
+
+    monkeypatch.setattr(reports, "QUIET", timedelta(minutes=10))
+    clock.pass_(minutes=13)
+    rises(600)
+    assert len(paged(ctx)) == 2  # the same rise, however long it lasts
+
+
+def test_what_a_notice_tells_of_pages_nobody_even_for_a_while_after(ctx, clock):
+    ref = notice_actions.declare(ctx, LIN, incident())
+    send(ctx, 24)
+    reports.watch(ctx)
+    notice_actions.resolve(ctx, LIN, ref.public_id, {"en": "It works again.", "zh-Hans": "已经恢复。"})
+    clock.pass_(minutes=10)
+    reports.watch(ctx)
+    assert paged(ctx) == []
+
+    clock.pass_(minutes=25)
+    send(ctx, 24, offset=100)  # readers go on reporting what is said to be over
+    reports.watch(ctx)
+
+    assert len(paged(ctx)) == 1
+
+
+def test_a_suspicion_has_paged_the_on_call_already(ctx, clock):
+    Probe(ctx, clock).sees("down", "transfers-api", times=3)
+    before = len(paged(ctx))
+    send(ctx, 24)
+
+    reports.watch(ctx)
+
+    assert len(paged(ctx)) == before == 1
 
 
 def test_no_report_is_logged(ctx, caplog):

@@ -204,6 +204,13 @@ def message(payload):
 
 
 @pytest.fixture
+def rise():
+    """What an outbox row says of readers' reports, as actions/outbox.py writes it."""
+    return {"event": "reports", "symptom": "transfer_failed", "names": {"en": "A transfer fails", "zh-Hans": "转账失败"},
+            "count": 24, "usual": 2, "window_min": 15, "since": to_ms(NOW), "at": to_ms(NOW), "facts": None}  # fmt: skip
+
+
+@pytest.fixture
 def services(authority):
     """A function that makes the services of channels; loopback may be dialled by operators' messages only."""
 

@@ -44,6 +44,17 @@ def test_every_kind_has_words_in_both_languages_within_one_segment(message, kind
     assert any(character > "\u4e00" for character in text) == (language == "zh-Hans")
 
 
+@pytest.mark.parametrize(("language", "parts"), [
+    ("en", ["READERS REPORT: A transfer fails. 24 reports in 15 min, usually 2.", "see Reports in the console."]),
+    ("zh-Hans", ["【演示钱包】", "用户报告增多：转账失败", "15分钟内24份报告，平时2份", "尚无公告，请看控制台"]),
+])  # fmt: skip
+def test_a_rise_in_reports_is_one_segment_of_numbers(message, rise, language, parts):
+    said = texts.short(message("sms", language, kind="page_oncall", audience="oncall", extra=rise))
+
+    assert [part for part in parts if part not in said] == []
+    assert delivery.segments(said)[2] == 1
+
+
 def test_a_template_that_fails_is_replaced_by_the_built_in_text(message, monkeypatch):
     monkeypatch.setattr("statuspage.templating.render", lambda *_arguments, **_named: {}["missing"])
 

@@ -53,6 +53,19 @@ def test_a_maintenance_that_waits_for_a_block_names_it(message):
     assert list(waiting["incident"]) == list(timed["incident"])
 
 
+def test_a_rise_in_reports_has_no_incident_and_only_numbers(peer, services, message, rise):
+    ready = services(now=lambda: datetime.now(UTC))
+
+    webhook.send(message(kind="page_oncall", audience="oncall", extra=rise), sealed_form(f"{peer.url}/hook"), ready)
+
+    body = json.loads(peer.requests[0]["body"])
+    assert (body["event_type"], "incident" in body) == ("page_oncall", False)
+    assert body["x_wallet"] == {
+        "event": "reports", "audience": "oncall", "symptom": "transfer_failed", "count": 24, "usual": 2, "window_min": 15,
+        "names": {"en": "A transfer fails", "zh-Hans": "转账失败"}, "since": "2026-11-22T05:20:00.000Z",
+    }  # fmt: skip
+
+
 def test_a_changed_body_does_not_verify(peer, services, message):
     webhook.send(message(audience="operator"), sealed_form(peer.url), services(now=lambda: datetime.now(UTC)))
 
