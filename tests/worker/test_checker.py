@@ -6,19 +6,23 @@ import json
 import threading
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import stage
+import time_machine
 from sqlalchemy import select, update
 
 from probes.chains import memory
 from probes.chains.record import Endpoint
 from probes.engine import Engine
-from statuspage.actions.context import Context
+from statuspage.actions import runs
+from statuspage.actions.context import COMMAND_LINE, Context
 from statuspage.clock import to_ms
 from statuspage.store import networks, notices
 from statuspage.store.schema import catalogue
+from statuspage.worker import checker as module
 from statuspage.worker.checker import Checker
 from statuspage.worker.election import election
 from tests.builders import KEYS
@@ -163,3 +167,57 @@ def test_a_monitor_that_is_configured_anew_keeps_what_was_usual(ctx, clock, node
         wait_for(lambda: named(seen, "reference-1"))
 
     assert fee_of(named(seen, "reference-1")[0])["pressure"] == 0.79  # full blocks at the usual price
+
+
+class Quiet:
+    """An engine that probes nothing and notes what it is asked to run."""
+
+    def __init__(self, *_):
+        self.asked = []
+
+    def start(self):
+        pass
+
+    stop = start
+
+    def replace(self, specs):
+        pass
+
+    def run_now(self, monitor_id):
+        self.asked.append(monitor_id)
+        return True
+
+
+class Rounds(threading.Event):
+    """What the checker waits on at the top of each round."""
+
+    count = 0
+
+    def wait(self, timeout=None):
+        self.count += 1
+        return super().wait(timeout)
+
+
+def test_a_wall_clock_that_is_set_back_does_not_keep_the_checker_from_looking_at_the_database(ctx, clock, tmp_path, monkeypatch):
+    """It would take over no configuration and serve no "run now" for a day."""
+    monkeypatch.setattr(module, "RELOAD_S", 0.4)
+    monkeypatch.setattr(module, "DRAIN_S", 0.02)
+    quiet, rounds, stop = Quiet(), Rounds(), threading.Event()
+    checker = Checker(ctx, election(ctx, "checker", tmp_path), lambda *_: quiet)
+    checker._arrived = rounds
+    thread = threading.Thread(target=checker.run, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        runs.ask(ctx, COMMAND_LINE, "transfers-api")
+        wait_for(lambda: quiet.asked, 10)
+        begun = rounds.count
+        wait_for(lambda: rounds.count > begun, 10)  # by now it knows when to look next
+        clock.leap(days=-1)
+        with time_machine.travel(timedelta(days=-1)):
+            runs.ask(ctx, COMMAND_LINE, "login-api")
+            wait_for(lambda: "login-api" in quiet.asked, 5)
+    finally:
+        stop.set()
+        thread.join(20)
+
+    assert not thread.is_alive()
