@@ -37,7 +37,8 @@ OWN = PAGE["url"]
 REFUSED = re.compile(r"status of (404|410|500).*(/nothing-here|/broken|/subscribe/manage|/incidents/)")
 NARROW, PHONE, BROAD = 320, 360, 1280
 SOME = ((NARROW, "light"), (BROAD, "dark"))
-ALL = tuple((width, scheme) for scheme in ("light", "dark") for width in (NARROW, PHONE, BROAD))
+# In an order in which each differs from the one before in one thing only: to change the width costs 50 ms.
+ALL = ((NARROW, "light"), (NARROW, "dark"), (PHONE, "dark"), (PHONE, "light"), (BROAD, "light"), (BROAD, "dark"))
 # Words that are the same in every language, and what a test's own data says in one.
 SAME = {
     "Atom", "RSS", "JSON Feed", "API", "Webhook", "English", "SHA-256", "local", "ETH", "POL", "BSC", "Polygon", "wallet.example",
@@ -121,6 +122,7 @@ class Walk:
     paths: dict = field(default_factory=dict)
     read: dict = field(default_factory=dict)
     answered: dict = field(default_factory=dict)
+    schemes: dict = field(default_factory=dict)
 
     def __call__(self, environ, start_response):
         return (self.files or self.site)(environ, start_response)
@@ -244,11 +246,12 @@ def look_at(walk, tab, state, where, looks=SOME):
     tab.goto(f"{walk.url}{where}{mark}in={state}", wait_until="domcontentloaded")
     tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     papers = set()
-    begins = [tab.viewport_size["width"], tab.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")]
-    for width, scheme in sorted(looks, key=lambda one: [*one] != begins):  # from what it shows already: a change costs 50 ms
+    for width, scheme in looks if tab.viewport_size["width"] == NARROW else reversed(looks):
         if tab.viewport_size["width"] != width:
             tab.set_viewport_size({"width": width, "height": 800})
-        tab.emulate_media(color_scheme=scheme)
+        if walk.schemes.get(tab) != scheme:
+            tab.emulate_media(color_scheme=scheme)
+            walk.schemes[tab] = scheme
         seen = tab.evaluate(LOOK)
         papers.add(seen["paper"])
         if seen["over"] > 0 or seen["wide"]:
