@@ -124,6 +124,11 @@ class Checking:
             "notices": self.rows("SELECT id, status, version FROM notices"),
         }
 
+    def end(self, seconds=30.0):
+        """As an operator ends it: what was seen is written first."""
+        self.process.terminate()
+        assert self.process.wait(seconds) == 0, self.log.read_text()[-3000:]
+
     def close(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
@@ -140,8 +145,12 @@ def main():
     scheduler.JOBS = (*scheduler.JOBS, sign)
     checks.GAP = timedelta(seconds=float(os.environ.get("CHECKING_GAP") or checks.GAP.total_seconds()))
     ctx = Context(Database(chosen.url), Keys(b"\x01" * 32, b"\x02" * 32, b"\x03" * 32))
-    Supervisor(loops(chosen, ctx, None, probing=True)).start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # in every thread: sigwait takes it
+    supervisor = Supervisor(loops(chosen, ctx, None, probing=True))
+    supervisor.start()
     signal.sigwait({signal.SIGTERM})
+    late = supervisor.stop(20)
+    sys.exit(f"still running: {late}" if late else 0)
 
 
 if __name__ == "__main__":

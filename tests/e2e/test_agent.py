@@ -112,7 +112,9 @@ def test_a_wrong_clock_of_the_machine_changes_no_time(fake, region, off_s, home,
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
     assert library, "run scripts/test-setup (Debian: apt-get install faketime)"
     name, began_ms = f"{region}-late", time.time_ns() // 1_000_000
-    clock = {"LD_PRELOAD": str(library), "FAKETIME": fake, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    clock = {
+        "LD_PRELOAD": str(library), "FAKETIME": fake, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0",
+    }  # fmt: skip
     agent = Outpost(tmp_path, home.page, add(home, name, region), region=region, **clock).start()
     try:
         home.wait_for(lambda: len(arrivals(home, name)) >= 3, within_s=60)
