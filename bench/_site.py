@@ -32,7 +32,8 @@ YEARS = 5  # of daily uptime, over which old notices are spread evenly
 
 @dataclass
 class Built:
-    """A wallet whose page is on disk. `folder`: of published files; `asked`: paths rendered since it was last emptied.
+    """A wallet whose page is on disk. `folder`: of published files; `asked`: paths rendered since it was last emptied, each
+    with this process's CPU seconds when it was asked for.
 
     `first_s`, `first_files`: what the first publication, which makes everything, took and wrote.
     """
@@ -40,7 +41,7 @@ class Built:
     wallet: Wallet
     publisher: Publisher
     folder: Path
-    asked: set[str]
+    asked: dict[str, float]
     first_s: float
     first_files: int
 
@@ -54,10 +55,10 @@ def wallet(components: int, old_notices: int = 0) -> Iterator[Built]:
         with db.write() as conn:
             metadata.create_all(conn)
         made = _fill(Wallet(db), components, old_notices)
-        site, asked = create_site(Services(db, settings.load({}), lambda: NOW)), set[str]()
+        site, asked = create_site(Services(db, settings.load({}), lambda: NOW)), dict[str, float]()
 
         def counting(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:  # noqa: ANN401 - WSGI's
-            asked.add(environ["PATH_INFO"])
+            asked.setdefault(environ["PATH_INFO"], time.process_time())
             return site(environ, start_response)
 
         publisher = Publisher(db, counting, folder / "public", lambda: NOW)

@@ -24,7 +24,7 @@ from statuspage.publish import assets, documents, urls
 from statuspage.publish.files import Folder, Manifest, name_of, path_of
 from statuspage.publish.snapshot import Snapshot, using
 from statuspage.publish.urls import Wanted
-from statuspage.store import public, reports
+from statuspage.store import notices, public, reports
 from statuspage.store.database import Database
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +32,8 @@ Site = Callable[..., Iterable[bytes]]  # a WSGI application
 
 AS_OF_S = 60.0  # the index is rendered at most so often for its "as of" alone
 LIVE_S = 5.0  # live.json at most so often for the time of the last check alone
-SLICE_S = 0.4  # background rendering per cycle: a change never waits longer for it
+SLICE_S = 2.0  # background rendering per cycle, which begins by reading every component; a change ends it at once
+PART = 8  # pages between two looks for a change
 MOST_WANTED = 1000
 
 
@@ -174,14 +175,19 @@ class Publisher:
             self._rising = rising
 
     def _background(self, held: Snapshot, manifest: Manifest, tally: _Tally) -> None:
-        """Render from the front of `pending` for a while; what is left waits for the next cycle."""
+        """Render from the front of `pending` for a while, or until something changed; what is left waits for the next cycle."""
         until = time.monotonic() + SLICE_S
         while manifest.pending:
-            part, manifest.pending = manifest.pending[:8], manifest.pending[8:]
+            part, manifest.pending = manifest.pending[:PART], manifest.pending[PART:]
             self._render(held, part, tally)
-            if time.monotonic() >= until:
+            if time.monotonic() >= until or self._has_news(manifest.seq):
                 break
         self._folder.save_manifest(manifest)
+
+    def _has_news(self, seq: int) -> bool:
+        """Whether a change was committed that the cycle's own snapshot cannot see."""
+        with self._db.read() as conn:
+            return notices.last_change(conn) != seq
 
     def _render(self, held: Snapshot, paths: list[str], tally: _Tally) -> None:
         """Render `paths` and their blind twins, and write them together."""

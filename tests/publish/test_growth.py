@@ -10,6 +10,7 @@ from sqlalchemy import event, select
 
 from bench import _past
 from statuspage import settings
+from statuspage.publish import publisher as publisher_module
 from statuspage.publish.files import Folder, Manifest
 from statuspage.publish.publisher import Publisher
 from statuspage.store import notices as notice_store
@@ -91,6 +92,26 @@ def test_one_change_renders_the_same_pages_and_files_at_many_old_notices_and_com
     (few_paths, few_written), (many_paths, many_written) = found
     assert few_paths == many_paths
     assert few_written == many_written > 50
+
+
+def test_a_change_ends_what_is_rendered_in_the_background(opened, monkeypatch):
+    monkeypatch.setattr(publisher_module, "SLICE_S", 60.0)
+    late = []
+
+    def interrupted(environ, start_response):
+        if environ["PATH_INFO"].endswith("/history") and not late:  # among what follows the news
+            late.append(wallet.notice(draft("Transfers fail", components={"transfers": "major_outage"})))
+        return echo(environ, start_response)
+
+    wallet, publisher, _ = opened(3, site=interrupted)
+    wallet.notice(draft("Sign-in fails", components={"login": "major_outage"}))
+
+    counts = publisher.run_once()
+
+    assert late
+    assert counts.pending > 0
+    assert drained(publisher) > 0
+    assert (publisher._folder.pages / "en" / "incidents" / f"{late[0]}.html").exists()
 
 
 def test_no_statement_of_a_publication_walks_through_a_table_that_grows_for_ever(opened):
