@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,12 @@ def violations(root: Path) -> list[str]:
     return found
 
 
+@lru_cache(maxsize=1)
+def _nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """All nodes: every rule looks at them, one file after the other."""
+    return tuple(ast.walk(tree))
+
+
 def _part(module: str) -> str:
     """`statuspage.store.schema.people` -> store; `probes.guard` -> probes."""
     parts = module.split(".")
@@ -135,7 +142,7 @@ def _imports(name: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
     package = _module(name).split(".")
     if not name.endswith("__init__.py"):
         package = package[:-1]
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -185,7 +192,7 @@ def _homes(name: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def _inner_imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    for function in ast.walk(tree):
+    for function in _nodes(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             for node in ast.walk(function):
                 if isinstance(node, ast.Import | ast.ImportFrom):
@@ -197,7 +204,7 @@ def _sizes(name: str, text: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
         return
     if (lines := text.count("\n")) > MAX_FILE:
         yield 1, f"{lines} lines, at most {MAX_FILE}"
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > MAX_FUNCTION:
@@ -212,7 +219,7 @@ def _names(name: str) -> Iterator[tuple[int, str]]:
 
 def _calls(name: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
     yield from ((line, f"{target} is banned") for line, target in _imports(name, tree) if target.split(".")[0] in BANNED_MODULES)
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if not isinstance(node, ast.Call):
             continue
         called = _dotted(node.func)
@@ -232,7 +239,7 @@ def _writes(name: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
     """`with database.write()` and the statements that write belong to actions (and to the store's own queries)."""
     if name.startswith(("statuspage/actions/", "statuspage/store/")):
         return
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "write" and not node.args:
             yield node.lineno, "only actions write"
 
@@ -243,7 +250,7 @@ def _now(name: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
         return
     told = name.startswith(("statuspage/domain/", "statuspage/store/"))
     banned = WALL_CLOCK | ({"clock.now"} if told else set())
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Call) and _dotted(node.func) in banned:
             yield node.lineno, f"{_dotted(node.func)}() is not for here: take the time as an argument, or clock.now()"
     if told and any(target == "statuspage.clock.now" for _line, target in _imports(name, tree)):
