@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, text, update
 
 from statuspage.domain.lifecycle import FINAL
 from statuspage.domain.notice import Facts
 from statuspage.store.schema.notices import (
+    OPEN,
     changes,
     log,
     log_bodies,
@@ -22,6 +23,8 @@ from statuspage.store.schema.notices import (
 )
 
 _FINAL = sorted(set().union(*FINAL.values()))
+_is_open = text(f"notices.{OPEN}")
+_is_public = notices.c.visibility + "" == "public"  # an expression: the index of those that are open is the shorter one
 CHANGES = "statuspage_changes"  # PostgreSQL channel
 
 
@@ -131,8 +134,8 @@ def by_number(conn: Connection, number: str) -> Notice | None:
 
 def open_notices(conn: Connection, *, public_only: bool = False) -> list[Notice]:
     """Notices of which something more is expected, oldest first."""
-    statement = select(notices).where(notices.c.status.not_in(_FINAL)).order_by(notices.c.id)
-    return _all(conn, statement.where(notices.c.visibility == "public") if public_only else statement)
+    statement = select(notices).where(_is_open).order_by(notices.c.id)
+    return _all(conn, statement.where(_is_public) if public_only else statement)
 
 
 def latest(conn: Connection, limit: int, *, before_id: int | None = None) -> list[Notice]:
@@ -201,8 +204,9 @@ def claims_on(conn: Connection, component_ids: Iterable[str]) -> list[tuple[str,
     statement = (
         select(notices, notice_components.c.component_id, notice_components.c.status.label("claimed"))
         .join(notice_components, notice_components.c.notice_id == notices.c.id)
-        .where(notice_components.c.component_id.in_(list(component_ids)), notices.c.visibility == "public",
-               notices.c.status.not_in(_FINAL), notices.c.backfilled == False)  # noqa: E712 - SQL
+        # An expression again: open notices are few, those that ever named a component are many.
+        .where((notice_components.c.component_id + "").in_(list(component_ids)), _is_public, _is_open,
+               notices.c.backfilled == False)  # noqa: E712 - SQL
     )  # fmt: skip
     return [(row["component_id"], row["claimed"], _notice(row)) for row in conn.execute(statement).mappings()]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, Integer, Text, UniqueConstraint, text
 
 from statuspage.store.schema.base import row_id, table, text_id
 from statuspage.store.types import Big, Flag, Json, UtcTime
+
+# Nearly every notice is over: readers ask for those that are not. The literal is part of the index.
+OPEN = "status NOT IN ('cancelled', 'completed', 'ended', 'resolved')"
 
 notices = table(
     "notices",
@@ -40,6 +43,8 @@ notices = table(
     Column("version", Integer, nullable=False),  # number of updates; forms send it back, a stale one is a Conflict
     Index("ix_notices_visibility_resolved", "visibility", "resolved_at"),
     Index("ix_notices_started_at", "started_at"),
+    Index("ix_notices_published_at", "published_at"),
+    Index("ix_notices_open", "id", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
 )
 
 notice_components = table(
