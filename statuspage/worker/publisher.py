@@ -34,6 +34,8 @@ def run(
     with closing(watch(ctx.db)) as commits:
         while not stop.is_set():
             try:
+                if beaten == float("-inf"):
+                    heartbeats.begin(ctx.db, "publisher", ctx.now())
                 counts = publisher.run_once()
                 if counts.feeds:
                     tell(counts.feeds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from statuspage.publish.publisher import Publisher
 from statuspage.store import public
 from statuspage.web.site import Services, create_site
 from statuspage.worker import publisher as publishing
-from tests.builders import KEYS, draft, small_wallet
+from tests.builders import KEYS, Wallet, draft, small_wallet
 
 ELSEWHERE = """
 import sys
@@ -80,6 +81,25 @@ def test_the_heartbeat_is_written_after_work(wallet, index):
             return public.load_heartbeats(conn)
 
     until(lambda: "publisher" in beats(), 15)
+
+
+def test_the_very_first_files_of_a_page_that_nobody_watches_are_not_blind(sqlite_database, tmp_path):
+    wallet = Wallet(sqlite_database).page()
+    publisher = Publisher(wallet.db, create_site(Services(wallet.db, settings.load({}))), tmp_path, clock.now)
+    stop = threading.Event()
+    publish, seen = publisher.run_once, []
+
+    def once():
+        counts = publish()
+        seen.append(json.loads((tmp_path / "pages" / "live.json").read_bytes()))
+        stop.set()
+        return counts
+
+    publisher.run_once = once
+    publishing.run(Context(wallet.db, KEYS), publisher, stop, threading.Event())
+    publisher.close()
+
+    assert [live["checked_at"] is not None for live in seen] == [True]
 
 
 @pytest.mark.parametrize("any_database", ["sqlite"], indirect=True)  # where a vanished table is taken for an outage
