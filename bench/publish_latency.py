@@ -95,7 +95,7 @@ def _once(built: Built, number: int, seen: Seen) -> None:
     built.asked.clear()
     began_ns, cpu_s = time.time_ns(), time.process_time()
     counts = built.publisher.run_once()
-    seen.took_s.append(((built.folder / "pages" / "live.json").stat().st_mtime_ns - began_ns) / 1e9)
+    seen.took_s.append(((built.folder / "pages" / "live.json").stat().st_ctime_ns - began_ns) / 1e9)
     seen.news_cpu_s.append(built.asked[LIVE] - cpu_s)
     written = counts.written
     while counts.pending:

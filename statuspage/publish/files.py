@@ -20,6 +20,8 @@ from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]
 
+from statuspage import clock
+
 PAGES, FRESH = "pages", "fresh"
 INTEGRITY = "integrity.json"  # below pages: the signed list of all the others
 FRESH_S, WINDOW_S = 90, 10
@@ -77,6 +79,7 @@ class Folder:
         self.root = root
         self.pages = root / PAGES
         self._digests: dict[str, bytes] = {}
+        self._seconds: dict[str, int] = {}
         # fsync waits for the disk; eight at a time share one journal commit.
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="publish-fsync")
 
@@ -100,19 +103,34 @@ class Folder:
     def write(self, bodies: dict[str, bytes]) -> list[str]:
         """Write files (name -> bytes) with their compressed forms; names of those that had changed. The others are left alone."""
         changed = {name: body for name, body in bodies.items() if not self._is_written(name, body)}
-        jobs: list[tuple[Path, bytes]] = []
+        jobs: list[tuple[Path, bytes, int]] = []
         for name, body in changed.items():
             path = self.pages / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            jobs.append((path, body))
+            second = self._next_second(name)
+            jobs.append((path, body, second))
             for ending, packed in _packed(body).items():
-                jobs.append((path.with_name(path.name + ending), packed))
+                jobs.append((path.with_name(path.name + ending), packed, second))
             if len(body) < _SMALL:
                 for ending in _ENDINGS:
                     path.with_name(path.name + ending).unlink(missing_ok=True)
         list(self._pool.map(lambda job: self._replace(*job), jobs))
         self._digests.update({name: hashlib.sha256(body).digest() for name, body in changed.items()})
         return list(changed)
+
+    def _next_second(self, name: str) -> int:
+        """A whole second that no version of this file nor of its twin bears yet.
+
+        A web server that makes an ETag from size and date (nginx: whole seconds) would call two versions of one second and size
+        the same, and tell a reader of the first one for as long as nothing changes that nothing has changed.
+        """
+        key = name.replace(".blind.", ".")
+        if key not in self._seconds:
+            stem, _, ending = key.rpartition(".")
+            forms = (self.pages / key, self.pages / f"{stem}.blind.{ending}")
+            self._seconds[key] = max((int(path.stat().st_mtime) for path in forms if path.exists()), default=0)
+        second = self._seconds[key] = max(int(clock.now().timestamp()), self._seconds[key] + 1)
+        return second
 
     def _is_written(self, name: str, body: bytes) -> bool:
         endings = ("", *_ENDINGS) if len(body) >= _SMALL else ("",)
@@ -169,12 +187,14 @@ class Folder:
                 yield found
 
     @staticmethod
-    def _replace(path: Path, body: bytes) -> None:
+    def _replace(path: Path, body: bytes, second: int | None = None) -> None:
         temporary = path.with_name(path.name + ".new")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         with os.fdopen(descriptor, "wb") as file:
             file.write(body)
             file.flush()
+            if second is not None:
+                os.utime(file.fileno(), (second, second))
             os.fsync(file.fileno())
         temporary.replace(path)
 
