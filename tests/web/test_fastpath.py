@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,10 +25,11 @@ from waitress.server import create_server
 from statuspage import settings
 from statuspage.errors import Unavailable
 from statuspage.publish.publisher import Publisher
+from statuspage.store.database import Database
 from statuspage.web import fastpath
 from statuspage.web.fastpath import FastPath
 from statuspage.web.site import Services, create_site
-from tests.builders import NOW, draft, small_wallet
+from tests.builders import NOW, Wallet, draft, small_wallet
 
 THREADS = 6
 
@@ -45,9 +47,27 @@ def clock():
     return Clock()
 
 
+@pytest.fixture(scope="module")
+def past(_sqlite_template, tmp_path_factory):
+    """The database and the published files of a small wallet, made once: each test works on a copy."""
+    folder = tmp_path_factory.mktemp("past")
+    shutil.copyfile(_sqlite_template, folder / "statuspage.db")
+    db = Database(f"sqlite:///{folder / 'statuspage.db'}")
+    site = create_site(Services(small_wallet(db).db, settings.load({}), Clock()))
+    publisher = Publisher(db, site, folder / "public", Clock())
+    while publisher.run_once().pending:
+        pass
+    publisher.close()
+    db.close()
+    return folder
+
+
 @pytest.fixture
-def wallet(sqlite_database):
-    return small_wallet(sqlite_database)
+def wallet(past, tmp_path):
+    shutil.copytree(past, tmp_path, dirs_exist_ok=True)
+    db = Database(f"sqlite:///{tmp_path / 'statuspage.db'}")
+    yield Wallet(db)
+    db.close()
 
 
 @pytest.fixture
