@@ -5,8 +5,8 @@ PYTHON       ?= python3
 PORT         ?= 8000
 DEMO_PORT    ?= 8001
 CONSOLE_PORT ?= 8002
-# More test processes than two gain nothing: each brings its own PostgreSQL and, for some tests, a browser.
-WORKERS      ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ "$$n" -gt 2 ] && n=2; echo "$$n")
+# One test process more than cores, as some of the tests wait; each brings its own PostgreSQL and, for some tests, a browser.
+WORKERS      ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ "$$n" -gt 7 ] && n=7; echo "$$((n + 1))")
 
 VENV := .venv
 BIN  := $(VENV)/bin

@@ -25,6 +25,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from hypothesis import settings as hypothesis_settings
+from measured import choose
 
 from statuspage.store.database import Database
 from statuspage.store.schema import metadata
@@ -51,14 +52,9 @@ END $$
 _outside: list[str] = []
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long files first, with --no-loadscope-reorder: a worker that begins one last keeps the other waiting for minutes.
-
-    Property tests run unmeasured: coverage doubles what they cost, and says the least about code that meets a hundred inputs.
-    """
-    for item in items:
-        if not config.getoption("no_cov") and (item.get_closest_marker("hypothesis") or "property" in item.name):
-            item.add_marker("no_cover")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, with --no-loadscope-reorder: a worker that begins one last keeps the other waiting for minutes."""
+    choose(items)
     tests = Counter(item.path for item in items)
 
     def place(item: pytest.Item) -> tuple[float, bool, int, str]:

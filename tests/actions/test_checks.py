@@ -281,6 +281,7 @@ def flap(probe, times):
         probe.ticks(seconds=58)
 
 
+@pytest.mark.repeats
 def test_an_hour_of_flapping_is_two_notices_and_a_third_that_stays_open(wallet, probe):
     flap(probe, 30)
 
@@ -482,6 +483,7 @@ def test_a_notice_that_a_person_touched_takes_in_no_other_failure(wallet, clock)
     assert [set(found.facts.components) for found in opened(wallet)] == [{"transfers"}, {"login"}]
 
 
+@pytest.mark.repeats
 def test_hundreds_of_monitors_that_fail_in_one_second_are_one_notice_and_one_page(wallet, clock):
     names = [f"many-{number}" for number in range(400)]
     with wallet.db.write() as conn:

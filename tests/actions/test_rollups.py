@@ -321,6 +321,7 @@ def rollups_run(db):
     rollups.forget(db, NOW)
 
 
+@pytest.mark.repeats
 def test_killed_at_any_transaction_the_result_is_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(rollups, "_MONITORS", 2)
     monkeypatch.setattr(rollups, "_COMPONENTS", 1)
@@ -356,6 +357,7 @@ def test_killed_at_any_transaction_the_result_is_the_same(tmp_path, monkeypatch)
     assert kills > 25
 
 
+@pytest.mark.repeats
 def test_killed_by_the_system_the_result_is_the_same(tmp_path):
     path = tmp_path / "killed.db"
     db = quick(Database(f"sqlite:///{path}"))
@@ -614,6 +616,7 @@ def test_days_are_kept_when_raw_results_and_blocks_are_forgotten(any_database):
 # -- size --
 
 
+@pytest.mark.repeats
 def test_thirty_days_of_one_result_a_minute_take_at_most_six_bytes_each(sqlite_database, monkeypatch):
     quick(sqlite_database)
     monkeypatch.setattr(rollups, "_BREATH_S", 0.0)

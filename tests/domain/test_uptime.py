@@ -314,6 +314,7 @@ def test_the_property_holds(prop):
     settings(max_examples=100)(prop(uptime))()
 
 
+@pytest.mark.repeats
 def test_in_every_zone_of_the_world_days_tile_the_next_two_years():
     begin_at, end_at = datetime(2026, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC)
     lengths = set()

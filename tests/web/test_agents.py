@@ -242,6 +242,7 @@ def test_the_order_within_a_boot_is_kept_when_the_first_request_was_slow(ctx, se
     assert ats[1] - ats[0] == 1
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
 def test_batches_in_any_order_and_doubled_count_once_each(ctx, send, clock):
     for number, order in enumerate(itertools.permutations([1, 2, 3, 4])):

@@ -47,6 +47,7 @@ def test_every_route_has_a_row_in_the_access_table_and_every_row_a_route(desk):
     assert routed == set(access.ACCESS)
 
 
+@pytest.mark.repeats
 def test_every_route_answers_every_role_as_the_table_says(desk, staff):
     wrong = []
     for endpoint, method, path in _addresses(desk.app):

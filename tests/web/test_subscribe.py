@@ -194,6 +194,7 @@ def test_one_victim_gets_at_most_three_codes_a_day_however_many_ask(ctx, clock):
     assert 2 <= sent(ctx) <= 3
 
 
+@pytest.mark.repeats
 def test_neighbouring_numbers_get_at_most_five_codes(ctx):
     for turn in range(200):
         wish = subscribers.Wish("sms", "en", f"10.1.{turn}.0/24", phone=f"+85251234{turn:03d}")
@@ -208,6 +209,7 @@ def test_a_network_that_asks_too_often_is_told_so(browser):
     assert codes == [303] * 10 + [429] * 2
 
 
+@pytest.mark.repeats
 def test_the_breaker_stops_codes_that_nobody_types_back(ctx, clock):
     for turn in range(60):
         subscribers.subscribe(ctx, subscribers.Wish("sms", "en", f"10.1.{turn}.0/24", phone=f"+8525{turn:04d}000"))

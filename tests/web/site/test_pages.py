@@ -178,6 +178,7 @@ def test_every_page_leads_to_feeds_calendar_official_channels_and_proof(client, 
             assert f"/{language}/{name}" in links, (path, name)
 
 
+@pytest.mark.repeats
 def test_links_lead_somewhere(client, wallet):
     wallet.scenario("transfers-failing", steps=2, began_at=NOW - timedelta(minutes=24))
     wallet.scenario("core-upgrade", steps=1, began_at=NOW + timedelta(days=2))
