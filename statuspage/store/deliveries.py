@@ -135,6 +135,12 @@ def verdict(conn: Connection, job: Job, owner: str, now: datetime) -> str:
     return "wait" if row.older else "send"
 
 
+def last_failure(conn: Connection, job: Job) -> tuple[str, str]:
+    """(class, words) of what the attempt before this one failed with; empty when it did not."""
+    row = conn.execute(select(deliveries.c.error_class, deliveries.c.error).where(deliveries.c.id == job.id)).one()
+    return str(row.error_class or ""), str(row.error or "")
+
+
 _other = deliveries.alias("other")
 _SAME = and_(_other.c.notice_id == bindparam("notice", type_=Big), _other.c.subscription_id == bindparam("person", type_=Big))
 _SEQUENCE = bindparam("sequence", type_=Big)

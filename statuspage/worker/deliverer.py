@@ -232,6 +232,9 @@ class Deliverer:
             verdict = stored.verdict(conn, job, self._owner, now)
             if verdict == "send" and job.waited and not stored.is_still_true(conn, job, now):
                 verdict = "cancelled"
+            failure = stored.last_failure(conn, job) if verdict == "expired" else ("", "")
+        if failure[1]:  # it became too old while it waited for another try: a dead letter, with what it died of
+            return Outcome(job, "dead", error_class=failure[0], error=f"given up: {failure[1]}")
         if verdict == "wait":
             return Outcome(job, "queued", error_class="Unknown" if job.is_ambiguous else "", next_try_at=now + _WAIT)
         if verdict != "send":

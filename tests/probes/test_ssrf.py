@@ -41,13 +41,26 @@ class Canary:
 
     def __init__(self):
         self.heard = []
-        self._tcp = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=512)
-        self.port = self._tcp.getsockname()[1]
-        self._udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-        self._udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        self._udp.bind(("::", self.port))
+        self._tcp, self._udp, self.port = self._one_port()
         threading.Thread(target=self._accept, daemon=True).start()
         threading.Thread(target=self._receive, daemon=True).start()
+
+    @staticmethod
+    def _one_port():
+        """A port that is free for both: another test's socket may have its number for the other protocol."""
+        for _ in range(20):
+            tcp = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=512)
+            port = tcp.getsockname()[1]
+            udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+            udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            try:
+                udp.bind(("::", port))
+            except OSError:
+                udp.close()
+                tcp.close()
+            else:
+                return tcp, udp, port
+        raise OSError("no port is free for both")
 
     def _accept(self):
         while True:

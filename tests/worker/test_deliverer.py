@@ -124,6 +124,19 @@ def test_a_transient_failure_is_tried_again_later_until_it_works(world, worker, 
     assert (early, world.states(), sum(inbox.got.values())) == (0, {"sent": 1}, 1)
 
 
+def test_what_fails_and_is_too_old_when_its_turn_comes_again_is_a_dead_letter_too(world, worker, inbox):
+    world.subscription("a")
+    world.say(world.notice(), life_s=600)
+    inbox.script = raising(Transient("the webhook answered 500"))
+
+    worker.run_once()
+    world.clock.pass_(seconds=601)
+    worker.run_once()
+
+    row = world.rows()[0]
+    assert (row["state"], row["error_class"], row["error"]) == ("dead", "Transient", "given up: the webhook answered 500")
+
+
 def test_what_fails_until_it_is_old_becomes_a_visible_dead_letter(world, worker, inbox):
     world.subscription("a")
     world.say(world.notice(), life_s=600)
