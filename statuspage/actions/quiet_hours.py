@@ -35,7 +35,7 @@ def by_day(ctx: Context, jobs: Sequence[Job], hours: Mapping[str, Any]) -> tuple
         if until is None or job.is_ambiguous:
             ringing.append(kept)
         elif until < lives_until:
-            waiting.append(Outcome(job, "queued", error_class="Night", error=_MORNING_COMES, next_try_at=until))
+            waiting.append(Outcome(job, "queued", error_class=stored.NIGHT, error=_MORNING_COMES, next_try_at=until))
         else:
             waiting.append(Outcome(job, "expired"))
     return ringing, waiting

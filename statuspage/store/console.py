@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Text, func, or_, select, type_coerce
 
 from statuspage.store import notices
+from statuspage.store.deliveries import NIGHT
 from statuspage.store.schema.catalogue import components, monitors
 from statuspage.store.schema.checks import check_results, judgements, monitor_states, transitions
 from statuspage.store.schema.delivery import deliveries, outbox, subscriptions
@@ -175,7 +176,7 @@ def late_deliveries(conn: Connection, before: datetime) -> int:
     statement = (
         select(func.count()).select_from(deliveries)
         .where(deliveries.c.state.in_(("queued", "sending")), deliveries.c.created_at < before,
-               deliveries.c.error_class != "Night")
+               deliveries.c.error_class != NIGHT)
     )  # fmt: skip
     return conn.scalar(statement) or 0
 

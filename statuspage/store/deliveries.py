@@ -16,6 +16,7 @@ from statuspage.store.schema.notices import notices
 from statuspage.store.types import Big
 
 OPEN = ("queued", "sending")
+NIGHT = "Night"  # the class of what only waits for its reader's morning: no failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +137,9 @@ def verdict(conn: Connection, job: Job, owner: str, now: datetime) -> str:
 
 
 def last_failure(conn: Connection, job: Job) -> tuple[str, str]:
-    """(class, words) of what the attempt before this one failed with; empty when it did not."""
+    """(class, words) of what the attempt before this one failed with; empty when it did not, or only waited for the morning."""
     row = conn.execute(select(deliveries.c.error_class, deliveries.c.error).where(deliveries.c.id == job.id)).one()
-    return str(row.error_class or ""), str(row.error or "")
+    return ("", "") if row.error_class == NIGHT else (str(row.error_class or ""), str(row.error or ""))
 
 
 _other = deliveries.alias("other")
