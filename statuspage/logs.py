@@ -109,9 +109,29 @@ class _Plain(_Formatter):
 
 
 class _Handler(logging.StreamHandler[TextIO]):
+    """A log that takes nothing more, its disk full or its reader gone, stops nobody who logs. Once it does again, it says so."""
+
+    _refused = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        before = self._refused
+        super().emit(record)
+        if before and self._refused == before:
+            self._refused = 0
+            super().emit(logging.makeLogRecord({
+                "name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "args": (before,),
+                "msg": "%d log records could not be written, the last of them before this one",
+            }))  # fmt: skip
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
         """The standard library would print the record's raw arguments here."""
-        self.stream.write(f"a log record of {record.pathname}:{record.lineno} could not be formatted\n")
+        try:
+            if not isinstance(sys.exc_info()[1], OSError):
+                self.stream.write(f"a log record of {record.pathname}:{record.lineno} could not be formatted\n")
+                return
+        except OSError:
+            pass
+        self._refused += 1
 
 
 def configure(form: str, level: str, stream: TextIO | None = None) -> None:

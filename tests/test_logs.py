@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -8,6 +9,8 @@ import sys
 import threading
 import time
 import warnings
+from contextlib import suppress
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import create_engine
@@ -138,6 +141,38 @@ def test_a_record_that_cannot_be_formatted_shows_no_arguments(log, capsys):
 
     assert "could not be formatted" in stream.getvalue()
     assert SENTINEL not in stream.getvalue() + capsys.readouterr().err
+
+
+def test_a_full_disk_stops_nobody_who_logs(log):
+    log()
+    root, has_gone_on = logging.getLogger(), False
+
+    with suppress(OSError), open("/dev/full", "w", encoding="utf-8", buffering=1) as stream:  # noqa: PTH123 - a device
+        root.handlers[0].stream = stream
+        for _ in range(3):
+            logging.getLogger("x").warning("a reader waits")
+        logging.getLogger("x").warning("%d", SENTINEL)
+        has_gone_on = True
+
+    assert has_gone_on
+
+
+def test_a_log_that_was_full_says_what_it_could_not_take(log):
+    stream = log()
+    write, stream.write = stream.write, Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    logging.getLogger("x").warning("lost")
+    logging.getLogger("x").warning("%d", SENTINEL)
+
+    stream.write = write
+    logging.getLogger("x").warning("kept")
+    logging.getLogger("x").warning("kept too")
+
+    lines = stream.getvalue().splitlines()
+    assert [line.split(" ", 1)[1] for line in lines] == [
+        "WARNING x kept",
+        "WARNING statuspage.logs 2 log records could not be written, the last of them before this one",
+        "WARNING x kept too",
+    ]
 
 
 def test_one_record_is_one_line_in_plain_form(log):

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -32,13 +33,17 @@ class Printer:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def write(self, printed: Printed, at: str) -> None:
-        """Print one message. The file is synced: a printed message is a sent one. Raises OSError when the disk is full."""
+        """Print one message. The file is synced: a printed message is a sent one. Raises OSError when it cannot be written.
+
+        With a file, the stream is for whoever looks on: that nobody can is no reason to print the message again.
+        """
         line = f"{at} {printed.channel} {printed.kind} to {printed.to} [{printed.key}]: {printed.text}".replace("\n", " / ")
         with self._lock:
             if self.path is not None:
                 self._append(line)
             if self.stream is not None:
-                print(line, file=self.stream, flush=True)
+                with suppress(*([OSError] if self.path else [])):
+                    print(line, file=self.stream, flush=True)
             self.last.append(printed)
 
     def _append(self, line: str) -> None:

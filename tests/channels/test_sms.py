@@ -5,8 +5,10 @@ import json
 import logging
 import struct
 import time
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -165,6 +167,21 @@ def test_a_callback_is_signed_over_the_configured_address_and_never_with_an_empt
     assert not sms.is_signed(url, {**form, "MessageStatus": "failed"}, signature, "token-token")
     assert not sms.is_signed(url.replace("https", "http"), form, signature, "token-token")
     assert not sms.is_signed(url, form, empty, "")
+
+
+def test_a_message_that_nobody_can_look_at_is_printed_once_and_one_that_no_disk_takes_waits(services, message, tmp_path):
+    ready = services({"sms": {"countries": ["HK"]}})
+    ready.printer.path = tmp_path / "printed.log"
+    send = registry.sender("sms", ready)
+    with suppress(OSError), open("/dev/full", "w", encoding="utf-8") as ready.printer.stream:  # noqa: PTH123 - a device
+        send(message("sms"), NUMBER, ready)
+    printed = ready.printer.path.read_text()
+
+    ready.printer.path = Path("/dev/full")
+    with pytest.raises(Transient, match="No space left"):
+        send(message("sms"), NUMBER, ready)
+
+    assert len(printed.splitlines()) == 1
 
 
 def test_without_an_account_the_text_is_printed_with_the_number_masked(services, message, capsys, tmp_path):
