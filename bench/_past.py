@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, literal, select
@@ -25,6 +25,7 @@ Step = tuple[datetime, Facts, Text]
 AUTHOR = "Li Wei"
 _CHUNK = 1000  # notices between two inserts: memory stays flat
 _QUARTER_DAYS = 90
+_DAY_S = 86_400
 
 
 def course(number: int, component_id: str, at: datetime) -> list[Step]:
@@ -74,6 +75,17 @@ def lives(component_ids: Sequence[str], count: int, until_at: datetime, over: ti
     for number in range(count):
         at = until_at - over + number * over / count
         yield course(number, component_ids[number % len(component_ids)], at.replace(microsecond=0))
+
+
+def add_days(conn: Connection, component_ids: Sequence[str], until: date, count: int) -> None:
+    """`count` days of daily uptime of each component, `until` the last of them; one in forty has minutes that were bad."""
+    none = dict.fromkeys(("degraded_s", "partial_s", "major_s", "maintenance_s", "unknown_s"), 0)
+    days = [(until - timedelta(days=back)).isoformat() for back in range(count)]
+    for place, name in enumerate(component_ids):
+        bad = [300 + place if (place + back) % 40 == 0 else 0 for back in range(count)]
+        rows = [{"component_id": name, "day": day, **none, "up_s": _DAY_S - bad_s, "partial_s": bad_s}
+                for day, bad_s in zip(days, bad, strict=True)]  # fmt: skip
+        conn.execute(insert(daily_uptime), rows)
 
 
 def add_years(conn: Connection, first_day: str, years: int) -> None:
