@@ -26,12 +26,15 @@ import psycopg
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from statuspage.actions import passwords
 from statuspage.store.database import Database
 from statuspage.store.schema import metadata
 
 # The machine that runs the tests is shared: how long an example takes says nothing about the code.
 hypothesis_settings.register_profile("repository", deadline=None)
 hypothesis_settings.load_profile("repository")
+# The same argon2id, cheap: what a hash costs is the subject of one test, which asks a process of its own.
+passwords._HASHER = type(passwords._HASHER)(time_cost=1, memory_cost=64, parallelism=1)
 
 _PG_START_S = 30
 _PR_SET_PDEATHSIG = 1

@@ -12,7 +12,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from statuspage import settings
-from statuspage.actions import operators, passwords, sessions
+from statuspage.actions import operators, sessions
 from statuspage.actions.context import COMMAND_LINE, Context
 from statuspage.keys import Keys
 from statuspage.store import notices
@@ -28,8 +28,6 @@ PAGE = {
 }  # fmt: skip
 PASSWORD = "four unrelated words"
 HERE = sessions.Client("127.0.0.0/24", "tests")
-# The same argon2id, cheap: what a hash costs is not the subject where dozens of people sign in.
-passwords._HASHER = type(passwords._HASHER)(time_cost=1, memory_cost=64, parallelism=1)
 
 
 class Desk:
