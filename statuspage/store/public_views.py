@@ -179,6 +179,10 @@ class PublicView:
         under_way = ("in_progress", "verifying")
         return tuple(notice for notice in self.notices if notice.kind == "maintenance" and notice.status in under_way)
 
+    def going_on(self, component_id: str) -> tuple[NoticeView, ...]:
+        """What explains a component's state: open notices that name it, the worst first, then maintenance under way."""
+        return tuple(notice for notice in (*self.open, *self.active) if component_id in notice.facts.components)
+
     @property
     def is_demo(self) -> bool:
         """What is shown is made up, at least in part."""

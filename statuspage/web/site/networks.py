@@ -70,7 +70,7 @@ def network(services: Services, charts: Charts, chain: str) -> Response:
         values = of_view(
             held, language, f"/networks/{chain}", favicon=words.icon_of_component(view, one), one=one,
             chain=chain, notices=notices[:10], endpoints=_endpoints(states),
-            open=[found for found in view.open if one.id in found.facts.components], explorer=tree().explorer(chain),
+            open=view.going_on(one.id), explorer=tree().explorer(chain),
             verdict=_verdict(states, language, is_blind=view.is_blind), recorded=_recorded(states),
             offers=[(name, grid.cell(view, one, name)) for name in grid.NEEDS if grid.cell(view, one, name)],
             cell_css=grid.css, cell_word=lambda one: grid.word(one, language),

@@ -106,7 +106,7 @@ def component(services: Services, charts: Charts, component_id: str) -> Response
         values = of_view(
             held, language, f"/components/{one.id}", favicon=words.icon_of_component(view, one), one=one,
             group=view.group_of(one), notices=notices,
-            open=[found for found in view.open if one.id in found.facts.components], legend=context.legend(language),
+            open=view.going_on(one.id), legend=context.legend(language),
             regions=held.remember(("regions", one.id), lambda: agents.regions_of(held.conn, one.id, view.now)),
             charts=[(watcher, charts.of(held.conn, watcher.no, view.now)) for watcher in watching],
             own_region=services.settings.region, regions_at=view.now,

@@ -102,6 +102,16 @@ def test_maintenance_under_way_and_to_come(wallet, client):
     assert "Planned maintenance" in words
 
 
+def test_the_page_of_a_component_under_maintenance_says_what_is_done_and_until_when(wallet, client):
+    wallet.scenario("core-upgrade", steps=2, began_at=NOW - timedelta(minutes=30))
+    wallet.status("transfers", "under_maintenance")
+
+    page = get(client, "/en/components/transfers")
+
+    assert "Planned upgrade of the payment system In progress 22 Nov 2026 (Sun), 13:12–16:10 UTC+8" in page.words
+    assert "Planned upgrade" not in get(client, "/en/components/login").words.partition("90 days")[0]
+
+
 def test_unknown_is_said_as_unknown(wallet, client):
     for component_id in FUNCTIONS:
         wallet.status(component_id, "unknown")
