@@ -62,8 +62,8 @@ def test_a_database_that_became_read_only_silences_no_page_and_loses_no_declare(
 
 
 @pytest.mark.timeout(180)
-def test_a_full_disk_silences_no_page_and_loses_no_declare(tmp_path):
-    mount = 'mount -t tmpfs -o size=24m tmpfs "$STATUSPAGE_DATA" && exec "$@"'
+def test_a_full_disk_even_under_the_log_silences_no_page_and_loses_no_declare(tmp_path):
+    mount = 'mount -t tmpfs -o size=24m tmpfs "$STATUSPAGE_DATA" && exec "$@" 2>>"$STATUSPAGE_DATA/serve.log"'
     folder = tmp_path / "full"
     (folder / "home" / "var").mkdir(parents=True)
     unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
@@ -72,6 +72,9 @@ def test_a_full_disk_silences_no_page_and_loses_no_declare(tmp_path):
 
     wallet.endure("a full disk", filled(inside), pages=Path(inside) / "public")
 
+    wallet.home.process.send_signal(signal.SIGHUP)  # reads its configuration again, and says so
+    log = Path(inside, "serve.log")
+    wallet.home.wait_for(lambda: re.search(r"[1-9]\d* log records could not be written", log.read_text(encoding="utf-8")))
     wallet.close()
 
 
