@@ -25,6 +25,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from hypothesis import settings as hypothesis_settings
+from werkzeug.routing import Rule
 
 from statuspage.actions import passwords
 from statuspage.store.database import Database
@@ -35,6 +36,21 @@ hypothesis_settings.register_profile("repository", deadline=None)
 hypothesis_settings.load_profile("repository")
 # The same argon2id, cheap: what a hash costs is the subject of one test, which asks a process of its own.
 passwords._HASHER = type(passwords._HASHER)(time_cost=1, memory_cost=64, parallelism=1)
+
+
+def _compile_when_asked(rule: Rule, append_unknown: bool = True, compile_now=Rule._compile_builder):  # noqa: FBT001, FBT002 - werkzeug's
+    """werkzeug compiles two functions a rule, 280 a site and 0.1 s: few of the tests' hundreds of sites are asked for a URL."""
+    compiled = []
+
+    def build(_rule, /, **values):
+        if not compiled:
+            compiled.append(compile_now(rule, append_unknown))
+        return compiled[0](_rule, **values)
+
+    return build
+
+
+Rule._compile_builder = _compile_when_asked
 
 _PG_START_S = 30
 _PR_SET_PDEATHSIG = 1
