@@ -9,6 +9,7 @@ import textwrap
 import time
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -70,6 +71,14 @@ def unrolled(db):
     )
 
 
+@pytest.fixture(autouse=True)
+def breath_s(monkeypatch):
+    """The longest pause after a transaction, as shipped; none is made, as nobody waits for his turn in these tests."""
+    shipped = rollups._BREATH_S
+    monkeypatch.setattr(rollups, "_BREATH_S", 0.0)
+    return shipped
+
+
 # -- hours --
 
 
@@ -98,6 +107,20 @@ def test_counts_of_blocks_are_those_of_the_raw_rows(any_database):
         *(sum(row[3] == no for row in over) for no in range(4)),
         sum(row[4] for row in over if row[3] <= 1),
     ]
+
+
+def test_after_each_transaction_whoever_waits_to_write_gets_as_long_a_turn(sqlite_database, breath_s, monkeypatch):
+    fill(sqlite_database)
+    clock, pauses = iter(range(10_000)), []
+    monkeypatch.setattr(rollups, "_BREATH_S", breath_s)
+    monkeypatch.setattr(rollups, "time", SimpleNamespace(monotonic=lambda: next(clock) / 20, sleep=pauses.append))
+    commits = []
+    event.listen(sqlite_database._writer, "commit", commits.append)
+
+    rollups.roll_hours(sqlite_database, NOW)
+
+    assert len(pauses) == len(commits) > 30
+    assert {round(pause, 2) for pause in pauses} == {0.05}
 
 
 def test_an_hour_is_left_alone_until_its_last_probes_have_ended(any_database):
@@ -325,7 +348,6 @@ def rollups_run(db):
 def test_killed_at_any_transaction_the_result_is_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(rollups, "_MONITORS", 2)
     monkeypatch.setattr(rollups, "_COMPONENTS", 1)
-    monkeypatch.setattr(rollups, "_BREATH_S", 0.0)
 
     def fresh(name):
         shutil.copyfile(tmp_path / "template.db", tmp_path / name)
@@ -617,9 +639,8 @@ def test_days_are_kept_when_raw_results_and_blocks_are_forgotten(any_database):
 
 
 @pytest.mark.repeats
-def test_thirty_days_of_one_result_a_minute_take_at_most_six_bytes_each(sqlite_database, monkeypatch):
+def test_thirty_days_of_one_result_a_minute_take_at_most_six_bytes_each(sqlite_database):
     quick(sqlite_database)
-    monkeypatch.setattr(rollups, "_BREATH_S", 0.0)
     rng = random.Random(3)  # noqa: S311 - repeatable
     start = HOUR - 24 * 30
     rows = []
