@@ -17,6 +17,7 @@ from statuspage.actions import publication
 from statuspage.domain import signing
 from statuspage.domain.notice import Facts, Text, new_number, new_public_id
 from statuspage.keys import Keys
+from statuspage.store.folding import words_of
 from statuspage.store.notices import log_head
 from statuspage.store.schema.checks import daily_uptime
 from statuspage.store.schema.notices import changes, log, log_bodies, notice_components, notice_updates, notices
@@ -138,6 +139,7 @@ class _Writer:
             confirmed_at=last.confirmed_at, published_at=created_at, updated_at=ended_at, resolved_at=last.resolved_at,
             scheduled_for=last.scheduled_for, scheduled_until=last.scheduled_until, next_update_by=last.next_update_by,
             remind_before_s=[], reminded=[], overrun_asked_at=None, publish_at=None, created_by=AUTHOR, version=len(steps),
+            words=words_of(number, last.to_json(), [(bodies, facts.to_json()) for _, facts, bodies in steps]),
         )  # fmt: skip
         for key, status in first.components.items():
             self._put(notice_components, notice_id=self._notice_id, component_id=key, status=status)

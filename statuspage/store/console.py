@@ -12,6 +12,7 @@ from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Text, func
 
 from statuspage.store import notices
 from statuspage.store.deliveries import NIGHT
+from statuspage.store.folding import holds
 from statuspage.store.schema.catalogue import components, monitors
 from statuspage.store.schema.checks import check_results, judgements, monitor_states, transitions
 from statuspage.store.schema.delivery import deliveries, outbox, subscriptions
@@ -252,13 +253,11 @@ def answered(conn: Connection, key: str) -> dict[str, Any] | None:
 
 
 def search_notices(conn: Connection, *, words: str, kind: str, limit: int = 60) -> list[notices.Notice]:
-    """Notices for the list, newest first: `words` in number or facts, `kind` '' for every kind."""
+    """Notices for the list, drafts included, newest first: those that readers find by these `words`; `kind` '' for every kind."""
     statement = select(notices_table.c.id).order_by(notices_table.c.id.desc()).limit(limit)
+    statement = statement.where(*holds(conn, notices_table.c.words, words))
     if kind:
         statement = statement.where(notices_table.c.kind == kind)
-    if words:
-        columns = (notices_table.c.number, notices_table.c.facts)
-        statement = statement.where(_has(columns, words))
     return [notices.by_id(conn, row[0]) for row in conn.execute(statement)]
 
 

@@ -1,62 +1,57 @@
 """Text as a reader means it: full-width or half-width, capital or small, composed or not. Databases know of ASCII's case alone.
 
-So a search asks them two things they can answer: whether a text holds the word as it is, or any character that could stand for
-one of the word's. What they find is then compared here; a text without such a character cannot be missed.
+So the words of a notice are kept a second time, folded, in a column of their own: a search is one look into each row, and exact.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import unicodedata
-from functools import lru_cache
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Text, func, or_, type_coerce
+from sqlalchemy import ColumnElement, Connection, func
 
-_TO_WIDE = 0xFEE0  # from "!" to its full-width form
-_WIDE_LETTERS, _WIDE_DIGITS = "Ａ-Ｚａ-ｚ", "０-９"  # noqa: RUF001 - they are meant
+# PostgreSQL stores no NUL and UTF-8 no half of a surrogate pair. Browsers show, and send, this for both.
+_UNFIT, _SHOWN = re.compile("[\x00\ud800-\udfff]"), "\ufffd"
+_MOST_WORDS = 6  # each is a look into every notice
 
 
 def fold(text: str) -> str:
-    """`text` for comparison: without case, width and other forms of the same characters, composed."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    """`text` for comparison: without case, width and other forms of the same characters, composed. Any database can store it."""
+    return _UNFIT.sub(_SHOWN, unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()))
 
 
-def may_hold(conn: Connection, column: Any, word: str) -> Any:  # noqa: ANN401 - a column, an expression
-    """A condition that is true for every text in `column` whose folded form holds `word`, itself folded, and for few others.
-
-    Not for signs that stand for several at once: a circled or superscript number, a ligature, a unit in one square.
+def words_of(number: str, facts: Any, said: Iterable[tuple[Any, Any]]) -> str:  # noqa: ANN401 - what a JSON column holds
+    """What a search looks at, folded, one text a line and none twice: the number, titles and scope of the notice's `facts`, and
+    what was `said`: (bodies, facts) of each update, oldest first. JSON values; of what is damaged, that which can be read.
     """
-    text = type_coerce(column.op("||")(""), Text)
-    holds = func.lower(text).contains(word, autoescape=True)
-    others = _stand_ins(word)
-    if not others:
-        return holds
-    is_sqlite = conn.dialect.name == "sqlite"
-    return or_(holds, text.op("GLOB")(f"*[{others}]*") if is_sqlite else text.op("~")(f"[{others}]"))
+    texts = [number, *_texts(_part(facts, "titles")), *_texts(_part(facts, "scope"))]
+    for bodies, then in said:
+        texts += [*_texts(bodies), *_texts(_part(then, "titles"))]
+    return "\n".join(dict.fromkeys(filter(None, map(fold, texts))))
 
 
-def _stand_ins(word: str) -> str:
-    """Characters outside ASCII that may stand for one of `word`, as the inside of a class. Ranges, where they can be: each text
-    is compared with each member at each of its places.
+def read_loosely(text: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """The value of a JSON column; None for one that does not parse: a damaged update must not stop the next."""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def holds(conn: Connection, column: ColumnElement[str], typed: str) -> list[ColumnElement[bool]]:
+    """Conditions that are all true where `column`, written by `words_of`, holds every word of `typed`, the first six: each is
+    part of one text, since it has no white space. No pattern: % and _ are characters like others.
     """
-    found: set[str] = set()
-    for one in {*word, *unicodedata.normalize("NFD", word)}:
-        if one.isascii():
-            found.add(_WIDE_LETTERS if one.isalpha() else _WIDE_DIGITS if one.isdecimal() else chr(ord(one) + _TO_WIDE))
-        else:
-            found.update(_same().get(one, ""))
-        if unicodedata.combining(one):
-            found.add(one)
-    return "".join(sorted(found)) + ("ß" if "s" in word else "")
+    place = func.instr if conn.dialect.name == "sqlite" else func.strpos
+    return [place(column, word) > 0 for word in fold(typed).split()[:_MOST_WORDS]]
 
 
-@lru_cache(maxsize=1)
-def _same() -> dict[str, str]:
-    """Character -> those outside ASCII that are the same without case and width. 60,000 are looked at, at the first search."""
-    found: dict[str, str] = {}
-    for number in (*range(0x80, 0xD800), *range(0xF900, 0x10000)):
-        one = chr(number)
-        folded = fold(one)
-        if len(folded) == 1 and folded != one and not folded.isascii():
-            found[folded] = found.get(folded, "") + one
-    return found
+def _part(facts: Any, name: str) -> Any:  # noqa: ANN401 - any JSON value
+    return facts.get(name) if isinstance(facts, dict) else None
+
+
+def _texts(found: Any) -> list[str]:  # noqa: ANN401 - any JSON value
+    return [text for text in found.values() if isinstance(text, str)] if isinstance(found, dict) else []

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, text, update
+from sqlalchemy import Connection, RowMapping, Text, and_, func, insert, or_, select, text, type_coerce, update
 
 from statuspage.domain.lifecycle import FINAL
 from statuspage.domain.notice import Facts
+from statuspage.store.folding import read_loosely, words_of
 from statuspage.store.schema.notices import (
     OPEN,
     changes,
@@ -93,6 +94,9 @@ class Update:
     corrects_id: int | None
 
 
+_WHOLE = select(*(notices.c[name] for name in Notice.__dataclass_fields__))  # what is kept for searching is not part of it
+
+
 def _notice(row: RowMapping) -> Notice:
     values = {name: row[name] for name in Notice.__dataclass_fields__}
     facts = Facts.from_json(values["facts"])
@@ -117,30 +121,30 @@ def _all(conn: Connection, statement: Any) -> list[Notice]:  # noqa: ANN401 - a 
 
 def by_id(conn: Connection, notice_id: int) -> Notice:
     """The notice with this row id; it must exist."""
-    return _notice(conn.execute(select(notices).where(notices.c.id == notice_id)).mappings().one())
+    return _notice(conn.execute(_WHOLE.where(notices.c.id == notice_id)).mappings().one())
 
 
 def by_public_id(conn: Connection, public_id: str) -> Notice | None:
     """The notice with this public id, drafts included."""
-    row = conn.execute(select(notices).where(notices.c.public_id == public_id)).mappings().first()
+    row = conn.execute(_WHOLE.where(notices.c.public_id == public_id)).mappings().first()
     return _notice(row) if row else None
 
 
 def by_number(conn: Connection, number: str) -> Notice | None:
     """The notice with this number (N-4K7Q), drafts included."""
-    row = conn.execute(select(notices).where(notices.c.number == number.upper())).mappings().first()
+    row = conn.execute(_WHOLE.where(notices.c.number == number.upper())).mappings().first()
     return _notice(row) if row else None
 
 
 def open_notices(conn: Connection, *, public_only: bool = False) -> list[Notice]:
     """Notices of which something more is expected, oldest first."""
-    statement = select(notices).where(_is_open).order_by(notices.c.id)
+    statement = _WHOLE.where(_is_open).order_by(notices.c.id)
     return _all(conn, statement.where(_is_public) if public_only else statement)
 
 
 def latest(conn: Connection, limit: int, *, before_id: int | None = None) -> list[Notice]:
     """The newest `limit` notices for operators, drafts included."""
-    statement = select(notices).order_by(notices.c.id.desc()).limit(limit)
+    statement = _WHOLE.order_by(notices.c.id.desc()).limit(limit)
     return _all(conn, statement.where(notices.c.id < before_id) if before_id else statement)
 
 
@@ -175,17 +179,27 @@ def is_taken(conn: Connection, *, public_id: str = "", number: str = "") -> bool
 
 def insert_notice(conn: Connection, values: dict[str, Any]) -> int:
     """Write a notice row; its id."""
+    values = {**values, "words": words_of(values["number"], values["facts"], ())}
     return int(conn.execute(insert(notices).values(values).returning(notices.c.id)).scalar_one())
 
 
 def change_notice(conn: Connection, notice_id: int, values: dict[str, Any]) -> None:
-    """Write the projection of a notice's latest update, or its bookkeeping columns."""
+    """Write the projection of a notice's latest update, or its bookkeeping columns. Its words come with `insert_update`."""
     conn.execute(update(notices).where(notices.c.id == notice_id).values(values))
 
 
 def insert_update(conn: Connection, values: dict[str, Any]) -> int:
-    """Write an update row; its id."""
-    return int(conn.execute(insert(notice_updates).values(values).returning(notice_updates.c.id)).scalar_one())
+    """Write an update row, and with it what a search finds its notice by; its id."""
+    update_id = int(conn.execute(insert(notice_updates).values(values).returning(notice_updates.c.id)).scalar_one())
+    notice_id = values["notice_id"]
+    number = conn.execute(select(notices.c.number).where(notices.c.id == notice_id)).scalar_one()
+    # As text: a damaged row of before costs its own words, never the update.
+    said = select(type_coerce(notice_updates.c.bodies, Text), type_coerce(notice_updates.c.facts, Text))
+    said = said.where(notice_updates.c.notice_id == notice_id).order_by(notice_updates.c.sequence)
+    before = [(read_loosely(bodies), read_loosely(facts)) for bodies, facts in conn.execute(said)]
+    words = words_of(number, values["facts"], before)
+    conn.execute(update(notices).where(notices.c.id == notice_id).values(words=words))
+    return update_id
 
 
 def set_components(conn: Connection, notice_id: int, claims: dict[str, str]) -> None:
@@ -202,7 +216,7 @@ def claims_on(conn: Connection, component_ids: Iterable[str]) -> list[tuple[str,
     A backfilled notice tells the past, also in the moment between its first entry and its last: it claims nothing now.
     """
     statement = (
-        select(notices, notice_components.c.component_id, notice_components.c.status.label("claimed"))
+        _WHOLE.add_columns(notice_components.c.component_id, notice_components.c.status.label("claimed"))
         .join(notice_components, notice_components.c.notice_id == notices.c.id)
         # An expression again: open notices are few, those that ever named a component are many.
         .where((notice_components.c.component_id + "").in_(list(component_ids)), _is_public, _is_open,

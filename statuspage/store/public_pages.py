@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, select, type_coerce
 
 from statuspage.clock import to_ms
-from statuspage.domain import rollup
+from statuspage.domain import lifecycle, rollup
 from statuspage.domain.rollup import HOUR_MS
 from statuspage.domain.statistics import Fault
 from statuspage.store import checks
-from statuspage.store.folding import fold, may_hold
+from statuspage.store.folding import holds
 from statuspage.store.pages import load_meta
 from statuspage.store.public_rows import (
     first_occurred,
@@ -29,10 +29,10 @@ from statuspage.store.public_views import NoticeView
 from statuspage.store.schema.catalogue import monitors
 from statuspage.store.schema.checks import check_results, hour_blocks, judgements, monitor_states
 from statuspage.store.schema.networks import chain_heads
-from statuspage.store.schema.notices import notice_components, notice_updates, notices
+from statuspage.store.schema.notices import notice_components, notices
+from statuspage.store.types import Big
 
 FOUND = 50  # notices on one page of search results
-_MOST_WORDS, _BATCHES = 6, 20  # a search reads at most 1,000 notices whole; what is left is the next page's
 MOST_IN_A_YEAR = 500  # read for the statistics; more would hold up the publisher
 _SPARK_HOURS = 24
 _SAME_POLL = timedelta(seconds=1)  # a result's time is dated anew where clocks were set
@@ -174,13 +174,7 @@ def search(conn: Connection, asked: Question, zone: str, before: datetime | None
 
     Raises ValueError for a month of another form.
     """
-    wanted = [is_published()]
-    words = fold(asked.words).split()[:_MOST_WORDS]
-    for word in words:
-        # What a person types is data: % and _ of LIKE are escaped, and JSON's own escapes are written as stored.
-        stored = word.replace("\\", "\\\\").replace('"', '\\"')
-        inside = select(notice_updates.c.notice_id).where(may_hold(conn, notice_updates.c.bodies, stored))
-        wanted.append(or_(may_hold(conn, notices.c.facts, stored), notices.c.number == word.upper(), notices.c.id.in_(inside)))
+    wanted = [is_published(), notices.c.kind.in_(lifecycle.KINDS), *holds(conn, notices.c.words, asked.words)]
     if asked.component:
         named = select(notice_components.c.notice_id).where(notice_components.c.component_id == asked.component)
         wanted.append(notices.c.id.in_(named))
@@ -188,28 +182,24 @@ def search(conn: Connection, asked: Question, zone: str, before: datetime | None
         wanted.append(notices.c.kind == asked.kind)
     if asked.month:
         wanted.append(occurred_within(*_month(asked.month, zone)))
-    if before is not None:
-        wanted.append(_occurred < before)
-    order = _occurred.desc(), notices.c.id.desc()
-    # Ids first: every row is looked at once, however many of them turn out to hold a word only where nobody sees it.
-    ids = conn.execute(select(notices.c.id).where(*wanted).order_by(*order).limit(_BATCHES * FOUND + 1)).scalars().all()
-    found: list[NoticeView] = []
-    for start in range(0, min(len(ids), _BATCHES * FOUND), FOUND):
-        batch = published().where(notices.c.id.in_(ids[start : start + FOUND])).order_by(*order)
-        for one in load_notices(conn, batch):
-            if len(found) == FOUND:
-                return Found(tuple(found), before)
-            if all(_says(one, word) for word in words):
-                found.append(one)
-            before = one.started_at
-    return Found(tuple(found), before if len(ids) > _BATCHES * FOUND else None)
+    # Ids first: only what is shown is read whole. One more than that says whether there are others.
+    ids = _newest(conn, wanted, before, FOUND + 1)
+    shown = published().where(notices.c.id.in_(ids[:FOUND])).order_by(_occurred.desc(), notices.c.id.desc())
+    found = load_notices(conn, shown)
+    return Found(found, found[-1].started_at if len(ids) > FOUND else None)
 
 
-def _says(one: NoticeView, word: str) -> bool:
-    """The database also finds words in the names of facts, which no reader has ever seen, and others with the same letters."""
-    texts = [one.number, *one.facts.titles.values(), *one.facts.scope.values()]
-    texts += [text for update in one.updates for text in (*update.bodies.values(), *update.facts.titles.values())]
-    return any(word in fold(text) for text in texts)
+def _newest(conn: Connection, wanted: Sequence[ColumnElement[bool]], before: datetime | None, limit: int) -> list[int]:
+    """Ids of those that began last. Nearly every notice has a beginning, and an index of these: a word that many hold is found in
+    the first rows of it, a word that none holds costs one look into each.
+    """
+    started, planned = notices.c.started_at, func.coalesce(notices.c.scheduled_for, notices.c.published_at)
+    rows: list[Any] = []
+    for at, has_one in ((started, started.is_not(None)), (planned, started.is_(None))):
+        bounds = [] if before is None else [at < before]
+        statement = select(type_coerce(at, Big).label("at_ms"), notices.c.id).where(has_one, *bounds, *wanted)
+        rows += conn.execute(statement.order_by(at.desc(), notices.c.id.desc()).limit(limit)).all()
+    return [row.id for row in sorted(rows, reverse=True)[:limit]]
 
 
 def _month(month: str, zone: str) -> tuple[datetime, datetime]:

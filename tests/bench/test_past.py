@@ -61,6 +61,9 @@ def rows_of(db, table, since=0):
 
 def plain(row):
     out = {key: value for key, value in row.items() if key not in DRAWN}
+    if "words" in out:
+        first, _, rest = out["words"].partition("\n")
+        out["words"] = (first == row["number"].lower(), rest)
     if "payload" in out:
         said = json.loads(out["payload"])
         out["payload"] = {**said, "prev": "", "snapshot": {k: v for k, v in said["snapshot"].items() if k not in DRAWN}}

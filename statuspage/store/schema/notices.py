@@ -41,6 +41,7 @@ notices = table(
     Column("publish_at", UtcTime),  # visibility 'scheduled': when it becomes public
     Column("created_by", Text, nullable=False),
     Column("version", Integer, nullable=False),  # number of updates; forms send it back, a stale one is a Conflict
+    Column("words", Text, nullable=False, server_default=""),  # what a search looks at: store.folding.words_of
     Index("ix_notices_visibility_resolved", "visibility", "resolved_at"),
     Index("ix_notices_started_at", "started_at"),
     Index("ix_notices_published_at", "published_at"),
