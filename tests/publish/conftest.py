@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
 from statuspage import settings
 from statuspage.publish.publisher import Publisher
+from statuspage.store.database import Database
 from statuspage.web.site import Services, create_site
-from tests.builders import NOW, small_wallet
+from tests.builders import NOW, Wallet, small_wallet
 
 
 class Clock:
@@ -30,9 +33,39 @@ def clock():
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def _small_wallet(_sqlite_template, tmp_path_factory):
+    path = tmp_path_factory.mktemp("small") / "statuspage.db"
+    shutil.copyfile(_sqlite_template, path)
+    db = Database(f"sqlite:///{path}")
+    small_wallet(db)
+    db.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def _published_once(_small_wallet, tmp_path_factory):
+    """The files of the small wallet: to render them takes 2 s, to copy them a few milliseconds."""
+    folder = tmp_path_factory.mktemp("published")
+    shutil.copyfile(_small_wallet, folder / "statuspage.db")
+    db = Database(f"sqlite:///{folder / 'statuspage.db'}")
+    publisher = Publisher(db, create_site(Services(db, settings.load({}), Clock())), folder / "public", Clock())
+    while publisher.run_once().pending:
+        pass
+    publisher.close()
+    db.close()
+    return folder / "public"
+
+
 @pytest.fixture
-def wallet(sqlite_database):
-    return small_wallet(sqlite_database)
+def wallet(_small_wallet, tmp_path):
+    path = tmp_path / "statuspage.db"
+    shutil.copyfile(_small_wallet, path)
+    db = Database(f"sqlite:///{path}")
+    wallet = Wallet(db)
+    wallet._position = count(100)  # behind those it has
+    yield wallet
+    db.close()
 
 
 @pytest.fixture
@@ -41,8 +74,15 @@ def site(wallet, clock):
 
 
 @pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "public"
+def folder(_published_once, tmp_path):
+    """Everything of the small wallet is published, by a process that has ended."""
+    return shutil.copytree(_published_once, tmp_path / "public")
+
+
+@pytest.fixture
+def nothing_published(folder):
+    """For what the very first cycle does."""
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ def plain_bytes(folder):
     return b"".join(path.read_bytes() for path in files)
 
 
+@pytest.mark.usefixtures("nothing_published")
 def test_the_first_cycle_publishes_every_page_in_every_language(publish, folder):
     publish()
 
@@ -38,6 +39,7 @@ def test_the_first_cycle_publishes_every_page_in_every_language(publish, folder)
     assert {"live.json", "live.blind.json", "api/v2/summary.json", "zh-Hans/history.atom", "log.json", "key.json"} <= names
 
 
+@pytest.mark.usefixtures("nothing_published")
 def test_compressed_forms_hold_the_same_page(publish, folder):
     publish()
 
@@ -99,6 +101,7 @@ def test_a_cycle_without_news_renders_nothing(publish, publisher):
     assert publisher.run_once().rendered == 0
 
 
+@pytest.mark.usefixtures("nothing_published")
 def test_drafts_and_scheduled_notices_leave_no_trace(wallet, publish, folder):
     wallet.notice(draft("A secret draft"), visibility="draft")
     wallet.notice(draft("Planned for tomorrow"), visibility="scheduled", publish_at=NOW + timedelta(days=1))
@@ -111,6 +114,7 @@ def test_drafts_and_scheduled_notices_leave_no_trace(wallet, publish, folder):
     assert b"Planned for tomorrow" not in everything
 
 
+@pytest.mark.usefixtures("nothing_published")
 def test_no_author_ever_reaches_a_file(wallet, publish, folder):
     wallet.notice(draft(components={"transfers": "major_outage"}))
 
@@ -147,6 +151,7 @@ def test_live_json_follows_the_checker_without_a_public_change(wallet, publish, 
     assert json.loads(read("live.json")) == {"version": version, "checked_at": "2026-11-22T05:42:30.000Z", "verdict": "ok"}
 
 
+@pytest.mark.usefixtures("nothing_published")
 def test_blind_twins_say_that_we_cannot_see_and_nothing_works(wallet, publish, read):
     wallet.notice(draft("Balances are wrong", components={"balances": "major_outage"}))
     wallet.status("balances", "major_outage")
@@ -204,6 +209,7 @@ def test_a_new_look_renders_everything_again_and_a_change_goes_first(wallet, pub
     assert "Days are those of the page" in read("en/uptime.html")
 
 
+@pytest.mark.usefixtures("nothing_published")
 def test_a_damaged_notice_costs_its_own_details_only(wallet, publish, read, caplog):
     damaged = wallet.notice(draft("Cannot be read"))
     wallet.notice(draft("Can be read"))
