@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -10,12 +10,14 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from stage import add_monitor
 
+from bench import _past
 from statuspage.errors import SettingsError
 from statuspage.store import migrate
 from statuspage.store.database import Database
 from statuspage.store.schema import metadata
 from statuspage.store.schema.catalogue import components
 from statuspage.store.schema.runtime import meta
+from tests.builders import KEYS, Wallet, draft
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -126,3 +128,60 @@ def test_what_one_region_said_is_what_is_known_after_the_upgrade(empty, tmp_path
     with empty.read() as conn:
         found = conn.execute(text("SELECT monitor_id, state, known, flapping_at FROM judgements")).all()
     assert found == [("m", "down", "down", None)]
+
+
+def words_of_all(database):
+    with database.read() as conn:
+        return dict(conn.execute(text("SELECT id, words FROM notices ORDER BY id")).all())
+
+
+@pytest.fixture
+def with_notices(empty, tmp_path):
+    """More notices than are migrated at once, each with several updates; the first one of odd texts."""
+    migrate.upgrade(empty, tmp_path, NOW)
+    wallet = Wallet(empty, NOW).page().component("login", watched=False, days=0)
+    public_id = wallet.notice(draft("ＵＳＤＴ Straße 50%_", "half-width ｶﾞｽ", scope={"en": "Some"}))
+    wallet.add_update(public_id, draft("A nul \0 inside", "Renamed", scope={"en": "Other"}))
+    with empty.write() as conn:  # with ids of its own, of which PostgreSQL's sequences do not know
+        _past.add_notices(conn, KEYS, ["login"], 203, NOW, timedelta(days=365))
+    return empty
+
+
+def test_old_notices_are_found_after_the_upgrade_by_the_words_that_new_ones_would_be(with_notices, tmp_path):
+    written = words_of_all(with_notices)
+    back_to(with_notices, "0012")
+
+    migrate.upgrade(with_notices, tmp_path, NOW)
+
+    assert words_of_all(with_notices) == written
+    assert len(written) == 204
+    assert written[1].split("\n")[1:] == ["a nul \ufffd inside", "other", "half-width ガス", "usdt strasse 50%_", "renamed"]
+
+
+def test_damaged_notices_stop_no_upgrade_and_keep_the_words_that_can_be_read(with_notices, tmp_path):
+    written = words_of_all(with_notices)
+    back_to(with_notices, "0012")
+    with with_notices.write() as conn:
+        for notice_id, broken in enumerate(["{", "", "7", "null", '{"titles": 1}', '{"scope": [1]}', "[" * 100_000], 2):
+            given = {"broken": broken, "id": notice_id}
+            conn.execute(text("UPDATE notices SET facts = :broken WHERE id = :id"), given)
+            conn.execute(text("UPDATE notice_updates SET facts = :broken WHERE notice_id = :id AND sequence = 1"), given)
+            conn.execute(text("UPDATE notice_updates SET bodies = :broken WHERE notice_id = :id AND sequence = 2"), given)
+        odd = {"odd": '{"en": "half \\ud83d and \\u0000", "zh-Hans": 5}'}
+        conn.execute(text("UPDATE notice_updates SET bodies = :odd WHERE notice_id = 9"), odd)
+        if with_notices.is_sqlite:  # PostgreSQL takes no such text
+            conn.execute(text("UPDATE notices SET facts = CAST(x'7bff' AS TEXT) WHERE id = 10"))
+            conn.execute(text("UPDATE notice_updates SET bodies = CAST(x'ff' AS TEXT) WHERE notice_id = 10"))
+
+    migrate.upgrade(with_notices, tmp_path, NOW)
+
+    found = words_of_all(with_notices)
+    for notice_id in range(2, 9):
+        kept = found[notice_id].split("\n")
+        assert kept[0] == written[notice_id].split("\n")[0]
+        assert f"transfers **{notice_id - 2}** wait. we are looking at it." in kept
+        assert f"old notice {notice_id - 2}: a function fails" in kept  # of the update that is whole
+        assert "it works again." not in kept
+    assert "half \ufffd and \ufffd" in found[9]
+    assert "old notice 8: a function fails" in found[10]
+    assert {key: found[key] for key in (1, *range(11, 205))} == {key: written[key] for key in (1, *range(11, 205))}
