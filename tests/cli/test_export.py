@@ -37,6 +37,7 @@ def test_everything_published_and_measured_is_in_files_that_say_what_they_hold(r
     rows = {name: [json.loads(line) for line in raw.splitlines()] for name, raw in lines.items()}
     [notice], [entry] = rows["notices.jsonl"], rows["log.jsonl"]
     assert notice["facts"]["titles"]["en"] == "Transfers fail"
+    assert "words" not in notice  # made of the titles and the updates
     assert notice["created_at"].endswith("Z")
     assert notice["number"] in entry["payload"]
     assert (len(rows["components.jsonl"]), len(rows["daily_uptime.jsonl"])) == (6, 540)

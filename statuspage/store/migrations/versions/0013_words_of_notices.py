@@ -17,11 +17,12 @@ depends_on = None
 _TOGETHER = 100  # notices in memory at once, with all their updates
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 
-_notices = sa.table("notices", *(sa.column(name, sa.Text) for name in ("number", "facts", "words")), sa.column("id", sa.Integer))
+_notices = sa.table("notices", *(sa.column(name, sa.Text) for name in ("number", "facts", "words")), sa.column("id", sa.BigInteger))
 _updates = sa.table(
     "notice_updates", *(sa.column(name, sa.Text) for name in ("bodies", "facts")),
-    *(sa.column(name, sa.Integer) for name in ("notice_id", "sequence")),
+    *(sa.column(name, sa.BigInteger) for name in ("notice_id", "sequence")),
 )  # fmt: skip
+_WRITE = sa.update(_notices).where(_notices.c.id == sa.bindparam("its_id")).values(words=sa.bindparam("its_words"))
 
 
 def upgrade() -> None:
@@ -30,12 +31,12 @@ def upgrade() -> None:
     while ids := _next(conn, last):
         last = ids[-1]
         said = _said(conn, ids)
-        rows = conn.execute(_raw(conn, _notices, "id", "number", "facts").where(_notices.c.id.in_(ids))).all()
-        for notice_id, number, raw in rows:
+        found: list[dict[str, object]] = []
+        for notice_id, number, raw in conn.execute(_raw(conn, _notices, "id", "number", "facts").where(_notices.c.id.in_(ids))):
             facts = _read(raw)
             texts = [_text(number), *_texts(_part(facts, "titles")), *_texts(_part(facts, "scope")), *said[notice_id]]
-            words = "\n".join(dict.fromkeys(filter(None, map(_fold, texts))))
-            conn.execute(sa.update(_notices).where(_notices.c.id == notice_id).values(words=words))
+            found.append({"its_id": notice_id, "its_words": "\n".join(dict.fromkeys(filter(None, map(_fold, texts))))})
+        conn.execute(_WRITE, found)
 
 
 def downgrade() -> None:
