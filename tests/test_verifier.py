@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,40 +15,61 @@ from sqlalchemy import text
 from waitress.server import create_server
 
 from statuspage import settings
+from statuspage.publish.files import path_of
 from statuspage.publish.publisher import Publisher
+from statuspage.store.database import Database
 from statuspage.web.fastpath import FastPath
 from statuspage.web.site import Services, create_site
-from tests.builders import NOW, draft, small_wallet
+from tests.builders import NOW, Wallet, draft, small_wallet
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "verify.md"
 
 
-@pytest.fixture
-def wallet(sqlite_database):
-    made = small_wallet(sqlite_database)
+def publication(db, folder):
+    flask = create_site(Services(db, settings.load({}), lambda: NOW))
+    return flask, Publisher(db, flask, folder, lambda: NOW)
+
+
+@pytest.fixture(scope="module")
+def past(_sqlite_template, tmp_path_factory):
+    """Database and files of a wallet with four notices, published once: each test works on a copy."""
+    folder = tmp_path_factory.mktemp("past")
+    shutil.copyfile(_sqlite_template, folder / "statuspage.db")
+    db = Database(f"sqlite:///{folder / 'statuspage.db'}")
+    made = small_wallet(db)
     for number in range(4):
         made.notice(draft(f"Notice {number}", f"Text {number}"))
-    return made
+    _, publisher = publication(db, folder / "public")
+    while publisher.run_once().pending:
+        pass
+    publisher.close()
+    db.close()
+    return folder
+
+
+@pytest.fixture
+def wallet(past, tmp_path):
+    shutil.copytree(past, tmp_path, dirs_exist_ok=True)
+    db = Database(f"sqlite:///{tmp_path / 'statuspage.db'}")
+    yield Wallet(db)
+    db.close()
 
 
 @pytest.fixture
 def site(wallet, tmp_path):
-    """The address of the published site, and what publishes it again after a change in the database."""
-    flask = create_site(Services(wallet.db, settings.load({}), lambda: NOW))
-    publisher = Publisher(wallet.db, flask, tmp_path / "public", lambda: NOW)
+    """The address of the published site, and what publishes the log again after a change in the database."""
+    flask, publisher = publication(wallet.db, tmp_path / "public")
+    pages = tmp_path / "public" / "pages"
 
     def publish():
-        with wallet.db.write() as conn:
-            wallet._changed(conn, page=True)
-        for path in (tmp_path / "public" / "pages").rglob("log*"):
-            if path.is_file():
-                path.unlink()
-        for path in (tmp_path / "public" / "pages" / "log").glob("*"):
+        for path in [*pages.glob("log.*"), *(pages / "log").glob("*")]:
             path.unlink()
+            if asked := path_of(path.relative_to(pages).as_posix()):
+                publisher.want(asked)
         while publisher.run_once().pending:
             pass
+        assert (pages / "log.json").exists()
 
-    publish()
     server = create_server(FastPath(flask, tmp_path / "public", now=lambda: NOW), host="127.0.0.1", port=0)
 
     def run():
