@@ -126,9 +126,10 @@ def test_a_damaged_update_costs_its_own_words_only(wallet):
     assert titles(wallet, "first") == []
 
 
-def test_a_notice_of_an_unknown_kind_takes_no_place_of_another(wallet):
+@pytest.mark.parametrize("columns", [{"visibility": "draft"}, {"published_at": None}, {"kind": "odd"}])
+def test_a_notice_that_is_not_shown_takes_no_place_of_another(wallet, columns):
     for number in range(FOUND + 1):
-        wallet.notice(draft(f"Odd {number}"), kind="odd")
+        wallet.notice(draft(f"Hidden {number}"), **columns)
     wallet.notice(draft("Fault", started_at=NOW - timedelta(days=1)))
 
     assert pages(wallet, Question()) == [["Fault"]]

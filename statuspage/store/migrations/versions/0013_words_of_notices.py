@@ -17,7 +17,9 @@ depends_on = None
 _TOGETHER = 100  # notices in memory at once, with all their updates
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 
-_notices = sa.table("notices", *(sa.column(name, sa.Text) for name in ("number", "facts", "words")), sa.column("id", sa.BigInteger))
+_notices = sa.table(
+    "notices", *(sa.column(name, sa.Text) for name in ("number", "facts", "words")), sa.column("id", sa.BigInteger)
+)
 _updates = sa.table(
     "notice_updates", *(sa.column(name, sa.Text) for name in ("bodies", "facts")),
     *(sa.column(name, sa.BigInteger) for name in ("notice_id", "sequence")),
