@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -30,6 +31,7 @@ from werkzeug.routing import Rule
 from statuspage.actions import passwords
 from statuspage.store.database import Database
 from statuspage.store.schema import metadata
+from tests.builders import Wallet, small_wallet
 
 # The machine that runs the tests is shared: how long an example takes says nothing about the code.
 hypothesis_settings.register_profile("repository", deadline=None)
@@ -193,6 +195,28 @@ def sqlite_database(_sqlite_template, tmp_path):
     database = Database(f"sqlite:///{path}")
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def small_wallet_file(_sqlite_template, tmp_path_factory):
+    """An SQLite database with the small wallet, to be copied: its thirty transactions are made once."""
+    path = tmp_path_factory.mktemp("small") / "statuspage.db"
+    shutil.copyfile(_sqlite_template, path)
+    database = Database(f"sqlite:///{path}")
+    small_wallet(database)
+    database.close()
+    return path
+
+
+@pytest.fixture
+def small_sqlite_wallet(small_wallet_file, tmp_path):
+    """The small wallet in a database of the test's own."""
+    path = tmp_path / "statuspage.db"
+    shutil.copyfile(small_wallet_file, path)
+    wallet = Wallet(Database(f"sqlite:///{path}"))
+    wallet._position = count(100)  # behind those it has
+    yield wallet
+    wallet.db.close()
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,7 @@ def site(wallet, tmp_path):
         assert (pages / "log.json").exists()
 
     server = create_server(FastPath(flask, tmp_path / "public", now=lambda: NOW), host="127.0.0.1", port=0)
+    server.adj.asyncore_loop_timeout = 0.05  # it would see only after a second that it was closed
 
     def run():
         with suppress(OSError):  # its own socket, closed under its select by the end of the test

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from datetime import timedelta
-from itertools import count
 
 import pytest
 
@@ -12,7 +11,7 @@ from statuspage import settings
 from statuspage.publish.publisher import Publisher
 from statuspage.store.database import Database
 from statuspage.web.site import Services, create_site
-from tests.builders import NOW, Wallet, small_wallet
+from tests.builders import NOW
 
 
 class Clock:
@@ -34,20 +33,10 @@ def clock():
 
 
 @pytest.fixture(scope="session")
-def _small_wallet(_sqlite_template, tmp_path_factory):
-    path = tmp_path_factory.mktemp("small") / "statuspage.db"
-    shutil.copyfile(_sqlite_template, path)
-    db = Database(f"sqlite:///{path}")
-    small_wallet(db)
-    db.close()
-    return path
-
-
-@pytest.fixture(scope="session")
-def _published_once(_small_wallet, tmp_path_factory):
+def _published_once(small_wallet_file, tmp_path_factory):
     """The files of the small wallet: to render them takes 2 s, to copy them a few milliseconds."""
     folder = tmp_path_factory.mktemp("published")
-    shutil.copyfile(_small_wallet, folder / "statuspage.db")
+    shutil.copyfile(small_wallet_file, folder / "statuspage.db")
     db = Database(f"sqlite:///{folder / 'statuspage.db'}")
     publisher = Publisher(db, create_site(Services(db, settings.load({}), Clock())), folder / "public", Clock())
     while publisher.run_once().pending:
@@ -58,14 +47,8 @@ def _published_once(_small_wallet, tmp_path_factory):
 
 
 @pytest.fixture
-def wallet(_small_wallet, tmp_path):
-    path = tmp_path / "statuspage.db"
-    shutil.copyfile(_small_wallet, path)
-    db = Database(f"sqlite:///{path}")
-    wallet = Wallet(db)
-    wallet._position = count(100)  # behind those it has
-    yield wallet
-    db.close()
+def wallet(small_sqlite_wallet):
+    return small_sqlite_wallet
 
 
 @pytest.fixture

@@ -86,6 +86,7 @@ def publisher(wallet, site, tmp_path, clock):
 
 def serve(app, threads=THREADS):
     server = create_server(app, host="127.0.0.1", port=0, threads=threads)
+    server.adj.asyncore_loop_timeout = 0.05  # it would see only after a second that it was closed
 
     def run():
         with suppress(OSError):  # its own socket, closed under its select by the end of the test

@@ -12,7 +12,7 @@ from waitress.server import create_server
 
 from statuspage import settings
 from statuspage.web.site import Services, create_site
-from tests.builders import NOW, small_wallet
+from tests.builders import NOW
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
@@ -29,6 +29,7 @@ def browser():
 @contextmanager
 def _serving(application):
     server = create_server(application, host="127.0.0.1", port=0, threads=4)
+    server.adj.asyncore_loop_timeout = 0.05  # it would see only after a second that it was closed
 
     def run():
         with suppress(OSError):  # its own socket, closed under its select by the end of the test
@@ -49,8 +50,8 @@ def serve():
 
 
 @pytest.fixture
-def wallet(sqlite_database):
-    return small_wallet(sqlite_database)
+def wallet(small_sqlite_wallet):
+    return small_sqlite_wallet
 
 
 @pytest.fixture
