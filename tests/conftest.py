@@ -73,10 +73,11 @@ _outside: list[str] = []
 
 
 # What coverage does not measure: on Python 3.11 its tracer doubles what a test costs, in libraries as well as in our code. Tests
-# of processes show it nothing, and property tests, planted bugs, further cases of a test and what is marked `repeats` show it
-# again what it has seen. So the figure is a lower bound.
+# of processes show it nothing, those of a browser pages that others have rendered, and property tests, planted bugs, further
+# cases of a test and what is marked `repeats` show it again what it has seen. So the figure is a lower bound.
 _PROCESSES = {"e2e", "faults"}
 _OF_PROCESSES = {"test_architecture", "test_dockerfile", "test_examples", "test_files_served", "test_packaging", "test_verifier"}
+_OF_BROWSERS = {"test_barriers", "test_browser", "test_walk"}
 _REPEATING = ("property", "planted", "never_raises", "promise")
 _is_measured = pytest.StashKey[bool]()
 
@@ -86,7 +87,7 @@ def _choose_measured(items: list[pytest.Item]) -> None:
     for item in items:
         function = item.path, getattr(item, "originalname", item.name)
         cases[function] += 1
-        of_processes = item.path.parent.name in _PROCESSES or item.path.stem in _OF_PROCESSES
+        of_processes = item.path.parent.name in _PROCESSES or item.path.stem in _OF_PROCESSES | _OF_BROWSERS
         marked = item.get_closest_marker("hypothesis") or item.get_closest_marker("repeats")
         repeats = marked or any(word in item.name for word in _REPEATING)
         item.stash[_is_measured] = cases[function] == 1 and not of_processes and not repeats
