@@ -51,6 +51,7 @@ class Program:
     def start(self):
         fast = FastPath(self.site, self.folder / "public")
         self.server = create_server(fast, host="127.0.0.1", port=self.port)
+        self.server.adj.asyncore_loop_timeout = 0.05  # it would see only after a second that it was closed
 
         def run():
             with suppress(OSError):  # its own socket, closed under its select by `stop`
