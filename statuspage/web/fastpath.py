@@ -243,13 +243,16 @@ class Eyes:
         self.url = ""  # the page's public address
         self._languages: tuple[str, ...] = NOTHING_APPLIED.languages
         self._blind = False
+        self._is_there = False
         self.turned_s = int(clock.now().timestamp())  # when we last lost our sight or got it back, as far as this process knows
 
     def look(self) -> tuple[tuple[str, ...], bool]:
-        """(languages, the default first; whether we are blind), at most 0.2 s old."""
+        """(languages, the default first; whether we are blind), at most 0.2 s old; never that there is no live.json yet, or a new
+        page would say for that long, with its first files there, that it cannot see.
+        """
         if time.monotonic() - self._looked >= _LOOK_S:
             self._look()
-            self._looked = time.monotonic()
+            self._looked = time.monotonic() if self._is_there else float("-inf")
         return self._languages, self._blind
 
     def _look(self) -> None:
@@ -264,7 +267,9 @@ class Eyes:
         try:
             checked = str(json.loads(self._live.read_bytes()).get("checked_at") or "")
         except (OSError, ValueError):
+            self._is_there = False
             return True
+        self._is_there = True
         if checked != self._seen:
             self._seen, self._seen_at = checked, time.monotonic()
         # Both clocks: the wall clock knows of the time before this process, the monotonic one of a wall clock set back.

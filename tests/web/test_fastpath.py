@@ -266,6 +266,18 @@ def test_after_ninety_seconds_without_a_check_the_blind_twin_is_served(port, clo
     assert json.loads(get(port, "/api/v2/status.json")[2])["x_wallet"]["blind"] is True
 
 
+def test_the_first_files_of_a_new_page_are_not_taken_for_what_was_left_of_an_old_one(fast, port, tmp_path, monkeypatch):
+    monkeypatch.setattr(fastpath, "_LOOK_S", 60.0)
+    live = tmp_path / "public/pages/live.json"
+    aside = live.rename(tmp_path / "live.json")
+    get(port, "/live.json")
+
+    aside.rename(live)
+
+    assert json.loads(get(port, "/live.json")[2])["verdict"] == "ok"
+    assert b"Everything works" in get(port, "/en/")[2]
+
+
 def test_a_wall_clock_set_back_does_not_open_the_eyes(port, clock, monkeypatch):
     get(port, "/en/")
     clock.at = NOW - timedelta(days=1)
