@@ -81,7 +81,7 @@ def grow(home: Installation, data: Path, url: str, size: Size) -> None:
     db = Database(url, readers=1)
     try:
         with db.write() as conn:
-            _past.add_days(conn, size.names, now.date(), YEARS * 365)
+            _past.add_days(conn, size.names, now.date() - timedelta(days=2), YEARS * 365)  # the server writes the last two
         with db.write() as conn:
             _past.add_notices(conn, keys, size.names, size.old_notices, now - timedelta(hours=2), timedelta(days=YEARS * 365))
     finally:
